@@ -11,4 +11,5 @@
 //! - [`surface`]: one folder a protocol. It translates; it never decides.
 //! - [`config`] and [`cli`]: settings and commands.
 
+pub mod exchange;
 pub mod types;
