@@ -12,4 +12,5 @@
 //! - [`config`] and [`cli`]: settings and commands.
 
 pub mod exchange;
+pub mod identity;
 pub mod types;

@@ -1,0 +1,78 @@
+//! Plans and their limits.
+
+use crate::types::Usd;
+use serde::{Deserialize, Serialize};
+
+/// A plan. The names are PolySimulator's; other surfaces print theirs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tier {
+    /// Reads.
+    #[default]
+    Free,
+    /// Trades.
+    Pro,
+    /// Trades more.
+    ProPlus,
+    /// Trades most.
+    Enterprise,
+}
+
+impl Tier {
+    /// All, the smallest first.
+    pub const ALL: [Self; 4] = [Self::Free, Self::Pro, Self::ProPlus, Self::Enterprise];
+
+    /// PolySimulator's word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Free => "free",
+            Self::Pro => "pro",
+            Self::ProPlus => "pro_plus",
+            Self::Enterprise => "enterprise",
+        }
+    }
+}
+
+/// The limits of one plan (polysimulator.md §6.1). They come from the scenario.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TierRules {
+    /// Requests in one second.
+    pub requests_per_second: u32,
+    /// Requests in one minute.
+    pub requests_per_minute: u32,
+    /// Sockets open at once, per user.
+    pub ws_connections_max: u32,
+    /// Orders in one native batch.
+    pub batch_size_max: u32,
+    /// Requests under way at once, per key.
+    pub in_flight_max: u32,
+    /// The API wallet's opening cash, in micro-dollars.
+    pub baseline: Usd,
+}
+
+/// The limits of every plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tiers {
+    /// Of [`Tier::Free`].
+    pub free: TierRules,
+    /// Of [`Tier::Pro`].
+    pub pro: TierRules,
+    /// Of [`Tier::ProPlus`].
+    pub pro_plus: TierRules,
+    /// Of [`Tier::Enterprise`].
+    pub enterprise: TierRules,
+}
+
+impl Tiers {
+    /// The limits of one plan.
+    #[must_use]
+    pub const fn of(&self, tier: Tier) -> &TierRules {
+        match tier {
+            Tier::Free => &self.free,
+            Tier::Pro => &self.pro,
+            Tier::ProPlus => &self.pro_plus,
+            Tier::Enterprise => &self.enterprise,
+        }
+    }
+}
