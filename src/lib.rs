@@ -14,3 +14,4 @@
 pub mod exchange;
 pub mod identity;
 pub mod types;
+pub mod world;

@@ -1,0 +1,330 @@
+//! Committed events out: to everyone who listens to a market or a user.
+//!
+//! The hub mirrors every book from the events alone and hears of nothing before it is durable. It knows no
+//! wire; what a surface makes of an update is kept beside it, so that a frame is made once for all readers.
+
+use crate::exchange::{Event, Half, Trade};
+use crate::types::{
+    AccountId, MarketId, OrderId, OrderKind, Outcome, Price, Sequence, Shares, Side, Timestamp, TradeId, Usd,
+    UserId,
+};
+use crate::world::state::State;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tokio::sync::broadcast;
+
+/// How far a reader may fall behind before it must start over.
+const BACKLOG: usize = 1_024;
+/// How many forms of one update may be kept.
+const FORMS: usize = 4;
+
+/// What happened on one market in one batch.
+#[derive(Debug)]
+pub struct MarketUpdate {
+    /// The last record in it.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// Which market.
+    pub market: MarketId,
+    /// The levels that changed, in terms of the first outcome, with what they hold now.
+    pub levels: Vec<(Half, Price, Shares)>,
+    /// The trades, the oldest first.
+    pub trades: Vec<Trade>,
+    /// The best bid and ask afterwards, in terms of the first outcome.
+    pub touch: [Option<Price>; 2],
+    /// Whether the market was halted, resumed or resolved.
+    pub status_changed: bool,
+    forms: [OnceLock<Bytes>; FORMS],
+}
+
+impl MarketUpdate {
+    /// The update in a surface's form, made by the first who asks.
+    pub fn form(&self, number: usize, make: impl FnOnce() -> Bytes) -> Bytes {
+        self.forms[number].get_or_init(make).clone()
+    }
+}
+
+/// One side's view of a match.
+#[derive(Clone, Debug)]
+pub struct Fill {
+    /// The record it is in.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub account: AccountId,
+    /// Which trade.
+    pub trade: TradeId,
+    /// Which order.
+    pub order: OrderId,
+    /// Limit or market.
+    pub kind: OrderKind,
+    /// Whether the order took.
+    pub is_taker: bool,
+    /// On which market.
+    pub market: MarketId,
+    /// Which answer.
+    pub outcome: Outcome,
+    /// Buy or sell.
+    pub side: Side,
+    /// In the outcome's own terms.
+    pub price: Price,
+    /// How many.
+    pub shares: Shares,
+    /// What it cost on top.
+    pub fee: Usd,
+    /// The taker's order.
+    pub taker_order: OrderId,
+}
+
+/// What concerns every socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The world began anew or recovered: what was seen before does not hold.
+    StartedOver,
+    /// The server stops.
+    Stopping,
+}
+
+/// Where updates come from. Cheap to share.
+#[derive(Debug)]
+pub struct Hub {
+    // Std mutexes: held to look a channel up, never across an await.
+    markets: Mutex<BTreeMap<MarketId, broadcast::Sender<Arc<MarketUpdate>>>>,
+    users: Mutex<BTreeMap<UserId, broadcast::Sender<Arc<Fill>>>>,
+    notices: broadcast::Sender<Notice>,
+}
+
+impl Hub {
+    /// A hub nobody listens to yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { markets: Mutex::default(), users: Mutex::default(), notices: broadcast::channel(16).0 }
+    }
+
+    /// Updates of a market from now on.
+    pub fn market(&self, market: MarketId) -> broadcast::Receiver<Arc<MarketUpdate>> {
+        lock(&self.markets).entry(market).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+    }
+
+    /// Fills of a user from now on.
+    pub fn user(&self, user: UserId) -> broadcast::Receiver<Arc<Fill>> {
+        lock(&self.users).entry(user).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+    }
+
+    /// What concerns everyone, from now on.
+    pub fn notices(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    /// Tells everyone.
+    pub fn announce(&self, notice: Notice) {
+        // Nobody may be listening, which is no failure.
+        drop(self.notices.send(notice));
+    }
+
+    fn send_market(&self, update: MarketUpdate) {
+        let mut markets = lock(&self.markets);
+        let Some(channel) = markets.get(&update.market) else { return };
+        let market = update.market;
+        if channel.send(Arc::new(update)).is_err() {
+            markets.remove(&market);
+        }
+    }
+
+    fn send_user(&self, user: UserId, fill: Fill) {
+        let mut users = lock(&self.users);
+        let Some(channel) = users.get(&user) else { return };
+        if channel.send(Arc::new(fill)).is_err() {
+            users.remove(&user);
+        }
+    }
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The records of one durable batch, as the hub needs them.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// The events of all records.
+    pub events: Vec<Event>,
+    /// For each record: its place, its time, and where its events end.
+    pub records: Vec<(Sequence, Timestamp, usize)>,
+    /// The last record with which the world began anew, if one did.
+    pub began: Option<Sequence>,
+}
+
+/// The books as the events tell them. One thread owns it.
+#[derive(Debug, Default)]
+pub struct Mirror {
+    books: BTreeMap<MarketId, Book>,
+    owners: BTreeMap<AccountId, UserId>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    bids: BTreeMap<Price, Shares>,
+    asks: BTreeMap<Price, Shares>,
+}
+
+/// What one batch did to one market so far.
+#[derive(Debug, Default)]
+struct Touched {
+    levels: BTreeMap<(bool, Price), Shares>,
+    trades: Vec<Trade>,
+    status_changed: bool,
+}
+
+impl Mirror {
+    /// The mirror of a state.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        let exchange = state.exchange();
+        let books = exchange.markets().iter().map(|market| {
+            let depth = market.depth();
+            (
+                market.id,
+                Book { bids: depth.bids.into_iter().collect(), asks: depth.asks.into_iter().collect() },
+            )
+        });
+        let owners = exchange.accounts().iter().map(|account| (account.id, account.user));
+        Self { books: books.collect(), owners: owners.collect() }
+    }
+
+    /// Takes a batch in and tells the listeners.
+    pub fn publish(&mut self, hub: &Hub, batch: &Committed) {
+        let mut touched: BTreeMap<MarketId, Touched> = BTreeMap::new();
+        let Some(&(sequence, at, _)) = batch.records.last() else { return };
+        let mut from = 0;
+        for &(sequence, at, end) in &batch.records {
+            if batch.began == Some(sequence) {
+                // Ids of markets and accounts begin again, and with them their books.
+                (self.books, self.owners) = Default::default();
+                touched.clear();
+            }
+            let mut kind = OrderKind::Limit;
+            for event in &batch.events[from..end] {
+                if let Event::Placed(placed) = event {
+                    kind = placed.kind;
+                }
+                self.take_in(event, &mut touched);
+                if let Event::Traded(trade) = event {
+                    self.tell_users(hub, (sequence, at), kind, trade);
+                }
+            }
+            from = end;
+        }
+        for (market, touched) in touched {
+            let book = self.books.entry(market).or_default();
+            let half = |is_ask| if is_ask { Half::Ask } else { Half::Bid };
+            hub.send_market(MarketUpdate {
+                sequence,
+                at,
+                market,
+                levels: touched
+                    .levels
+                    .into_iter()
+                    .map(|((is_ask, price), shares)| (half(is_ask), price, shares))
+                    .collect(),
+                trades: touched.trades,
+                touch: [book.bids.last_key_value(), book.asks.first_key_value()]
+                    .map(|best| best.map(|(price, _)| *price)),
+                status_changed: touched.status_changed,
+                forms: Default::default(),
+            });
+        }
+    }
+
+    fn take_in(&mut self, event: &Event, touched: &mut BTreeMap<MarketId, Touched>) {
+        match event {
+            Event::Rested { market, price, outcome, side, remaining, .. } => {
+                self.change(*market, (Half::of(*side, *outcome), *price), *remaining, touched);
+            }
+            Event::Closed { market, price, outcome, side, unrested, .. } if !unrested.is_zero() => {
+                self.change(*market, (Half::of(*side, *outcome), *price), -*unrested, touched);
+            }
+            Event::Traded(trade) => {
+                let half = Half::of(trade.maker.side, trade.maker.moved.outcome);
+                self.change(trade.market, (half, trade.price), -trade.shares, touched);
+                touched.entry(trade.market).or_default().trades.push(Trade::clone(trade));
+            }
+            Event::MarketHalted { market, .. } | Event::MarketResolved { market, .. } => {
+                touched.entry(*market).or_default().status_changed = true;
+            }
+            Event::AccountOpened { account, user, .. } => {
+                self.owners.insert(*account, *user);
+            }
+            Event::MarketListed { market } => {
+                self.books.entry(*market).or_default();
+            }
+            Event::Placed(_)
+            | Event::Closed { .. }
+            | Event::Granted { .. }
+            | Event::Settled(_)
+            | Event::Converted { .. }
+            | Event::Surrendered { .. } => {}
+        }
+    }
+
+    fn change(
+        &mut self,
+        market: MarketId,
+        (half, price): (Half, Price),
+        by: Shares,
+        touched: &mut BTreeMap<MarketId, Touched>,
+    ) {
+        let book = self.books.entry(market).or_default();
+        let levels = match half {
+            Half::Bid => &mut book.bids,
+            Half::Ask => &mut book.asks,
+        };
+        let now = levels.get(&price).copied().unwrap_or_default() + by;
+        if now.is_zero() {
+            levels.remove(&price);
+        } else {
+            levels.insert(price, now);
+        }
+        touched.entry(market).or_default().levels.insert((half == Half::Ask, price), now);
+    }
+
+    fn tell_users(
+        &self,
+        hub: &Hub,
+        (sequence, at): (Sequence, Timestamp),
+        taker_kind: OrderKind,
+        trade: &Trade,
+    ) {
+        for (party, is_taker) in [(&trade.taker, true), (&trade.maker, false)] {
+            let Some(user) = self.owners.get(&party.moved.account) else { continue };
+            hub.send_user(
+                *user,
+                Fill {
+                    sequence,
+                    at,
+                    account: party.moved.account,
+                    trade: trade.trade,
+                    order: party.order,
+                    kind: if is_taker { taker_kind } else { OrderKind::Limit },
+                    is_taker,
+                    market: trade.market,
+                    outcome: party.moved.outcome,
+                    side: party.side,
+                    price: crate::exchange::Market::in_terms_of(party.moved.outcome, trade.price),
+                    shares: trade.shares,
+                    fee: party.moved.fee,
+                    taker_order: trade.taker.order,
+                },
+            );
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

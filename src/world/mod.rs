@@ -1,0 +1,21 @@
+//! A running world: one exchange with its users, its tape and its clock. The only impure place below the web.
+//!
+//! One thread owns the [`State`]; everyone else sends it commands and questions and reads what was published.
+//! Nothing here knows HTTP or any service's wire.
+
+pub mod catalog;
+pub mod clock;
+pub mod hub;
+
+pub mod record;
+pub mod scenario;
+pub mod state;
+pub mod tape;
+
+mod follower;
+
+pub use clock::{Clock, ClockMode};
+pub use follower::{ReplayError, recover, replay};
+pub use record::{Authority, Claim, Command, Note, Receipt, Record};
+pub use state::State;
+pub use tape::Durability;

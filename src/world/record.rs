@@ -1,0 +1,156 @@
+//! What stands on the tape: commands with their time, and what they did.
+
+use super::scenario::Genesis;
+use crate::exchange;
+use crate::types::{AccountId, KeyId, NewOrder, OrderId, Price, Sequence, Shares, Side, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Who vouches for a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Authority {
+    /// A key, which must still be valid when the command is carried out.
+    Key(KeyId),
+    /// The world itself: house agents, due moments, an administrator.
+    System,
+}
+
+/// What makes a retry find the first answer. Only digests: the client's texts stay in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The idempotency key.
+    pub key: [u8; 16],
+    /// The request in canonical form.
+    pub body: [u8; 16],
+    /// The client's order id, which names one order only.
+    pub client_order_id: Option<[u8; 16]>,
+}
+
+/// One thing to do to a world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Begin: the resolved scenario. Record 0, and every reset.
+    Begin(Box<Genesis>),
+    /// Place an order.
+    Place {
+        /// Who vouches.
+        by: Authority,
+        /// The order.
+        order: NewOrder,
+        /// What a retry will bring again.
+        claim: Option<Claim>,
+        /// The client's own id for it, at most 256 bytes.
+        client_order_id: Option<Box<str>>,
+    },
+    /// Anything else the exchange can do.
+    Exchange {
+        /// Who vouches.
+        by: Authority,
+        /// What.
+        command: exchange::Command,
+    },
+    /// Arm the dead-man switch of an account, or arm it anew.
+    Heartbeat {
+        /// Who vouches.
+        by: Authority,
+        /// Whose orders end when it fires.
+        account: AccountId,
+        /// When it fires.
+        until: Timestamp,
+    },
+    /// A dead-man switch fired.
+    SwitchFired {
+        /// Whose.
+        account: AccountId,
+    },
+    /// A rolling window ends and the next one begins.
+    Roll(Roll),
+    /// Virtual time stands still.
+    PauseClock,
+    /// Virtual time runs again.
+    ResumeClock,
+    /// Virtual time jumps.
+    AdvanceClock {
+        /// To this moment.
+        to: Timestamp,
+    },
+}
+
+/// The turn of a series of windows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roll {
+    /// Which series, from 0.
+    pub series: u32,
+    /// What resolves the window that ends.
+    pub resolve: Option<exchange::Command>,
+    /// The window to list, unless it would begin and end within a jump of the clock.
+    pub list: Option<Box<exchange::MarketSpec>>,
+    /// The book it opens with: bids for the first outcome and offers of it, all the house's.
+    pub opening: Vec<(Side, Price, Shares)>,
+    /// When the series rolls next.
+    pub next_at: Timestamp,
+}
+
+/// A change that is not the exchange's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Note {
+    /// The world began, for the so-manieth time.
+    Began {
+        /// 0 at first; a reset adds one.
+        epoch: u32,
+    },
+    /// A dead-man switch was armed.
+    SwitchArmed {
+        /// Whose.
+        account: AccountId,
+        /// When it fires.
+        until: Timestamp,
+    },
+    /// The clock was paused, or runs again.
+    ClockPaused(bool),
+    /// The clock jumped.
+    ClockAdvanced {
+        /// To this moment.
+        to: Timestamp,
+    },
+}
+
+/// What became of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// What the exchange says.
+    Exchange(exchange::Receipt),
+    /// The same was asked before; this is the order it made then.
+    Replayed(OrderId),
+    /// Done.
+    Done,
+}
+
+/// One record of the tape.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its place.
+    pub sequence: Sequence,
+    /// When it was carried out, on the world's clock.
+    pub at: Timestamp,
+    /// What was asked.
+    pub command: Command,
+    /// What it did to the exchange.
+    pub events: Vec<exchange::Event>,
+    /// What else it did.
+    pub notes: Vec<Note>,
+}
+
+/// A record about to be written: the same fields, borrowed.
+#[derive(Debug, Serialize)]
+pub struct RecordRef<'a> {
+    /// Its place.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// What was asked.
+    pub command: &'a Command,
+    /// What it did to the exchange.
+    pub events: &'a [exchange::Event],
+    /// What else it did.
+    pub notes: &'a [Note],
+}

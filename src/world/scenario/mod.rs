@@ -1,0 +1,275 @@
+//! What a world starts from: a scenario, its markets and opening books, its ready users.
+//!
+//! A [`Scenario`] is what a file says; [`resolve`] makes of it, a seed and a moment the [`Genesis`] that
+//! becomes record 0 of the tape, and the [`Persona`]s whose secrets only the ready line shows.
+
+mod books;
+mod genesis;
+mod markets;
+mod personas;
+mod spot;
+mod windows;
+
+pub(crate) use books::{HOUSE_TERMS, house_order};
+pub use genesis::{Genesis, Purse, Series, SystemAccounts};
+pub use personas::{Persona, Secrets};
+pub use spot::Spot;
+pub use windows::{Recordings, Step, interval_ms, roll};
+
+use crate::exchange::Limits;
+use crate::identity::{Gates, TierRules, Tiers};
+use crate::types::{Timestamp, Usd, parse_scaled};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The embedded default.
+const DEFAULT: &str = include_str!("../../../fixtures/scenario/default.toml");
+
+/// Why a scenario can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ScenarioError {
+    /// Its file can't be read.
+    #[error("the scenario {path} can't be read: {cause}")]
+    Unreadable {
+        /// Which file.
+        path: String,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// Its text is not what a scenario is.
+    #[error("the scenario is not valid: {0}")]
+    Invalid(String),
+}
+
+/// What a scenario file says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The seed, unless another is given at start.
+    pub seed: u64,
+    /// Files of markets: `builtin:polymarket`, `builtin:kalshi`, or paths beside the scenario.
+    pub markets: Vec<String>,
+    opening_cash: Dollars,
+    gates: GateRules,
+    tiers: TierTable,
+    fees: BTreeMap<String, u16>,
+    /// The house's liquidity.
+    pub agents: AgentRules,
+    #[serde(default)]
+    windows: Vec<WindowRules>,
+    users: Vec<UserRules>,
+    /// SHA-256 of the text.
+    #[serde(skip)]
+    source: [u8; 32],
+}
+
+/// Who keeps the books moving.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentRules {
+    /// Whether anyone does.
+    pub enabled: bool,
+    /// In how many markets.
+    pub markets: usize,
+    /// Milliseconds from one action in a market to the next.
+    pub period_ms: u32,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GateRules {
+    closed_beta: bool,
+    self_serve: bool,
+    allowlist: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TierTable {
+    free: TierLine,
+    pro: TierLine,
+    pro_plus: TierLine,
+    enterprise: TierLine,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TierLine {
+    requests_per_second: u32,
+    requests_per_minute: u32,
+    ws_connections_max: u32,
+    batch_size_max: u32,
+    in_flight_max: u32,
+    baseline: Dollars,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WindowRules {
+    asset: String,
+    interval: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UserRules {
+    name: String,
+    plan: crate::identity::Tier,
+    key: Option<KeyRules>,
+    #[serde(default)]
+    beta_days: i64,
+    #[serde(default = "yes")]
+    allowlisted: bool,
+    cohort: Option<String>,
+    #[serde(default)]
+    admin: bool,
+    /// So many users `name-1`, `name-2`, … instead of one.
+    copies: Option<u32>,
+    /// Opening cash other than the plan's.
+    cash: Option<Dollars>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum KeyRules {
+    Active,
+    Beta,
+    Expired,
+    Revoked,
+    Deactivated,
+}
+
+/// Dollars as a quoted decimal.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Dollars(Usd);
+
+impl TryFrom<String> for Dollars {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let micros = parse_scaled(&text, 6).map_err(|error| format!("{text:?} {error}"))?;
+        Ok(Self(Usd::from_micros(micros)))
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Scenario {
+    /// The default scenario.
+    ///
+    /// # Panics
+    /// If the embedded file is not valid, which a test rules out.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self::parse(DEFAULT).expect("BUG: the embedded scenario is not valid")
+    }
+
+    /// The scenario in a file.
+    ///
+    /// # Errors
+    /// [`ScenarioError`] if there is none.
+    pub fn load(path: &Path) -> Result<Self, ScenarioError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|cause| ScenarioError::Unreadable { path: path.display().to_string(), cause })?;
+        Self::parse(&text)
+    }
+
+    /// The scenario in a text.
+    ///
+    /// # Errors
+    /// [`ScenarioError::Invalid`] if it says something else.
+    pub fn parse(text: &str) -> Result<Self, ScenarioError> {
+        let mut scenario: Self =
+            toml::from_str(text).map_err(|error| ScenarioError::Invalid(error.to_string()))?;
+        scenario.source = Sha256::digest(text.as_bytes()).into();
+        if scenario.agents.enabled && scenario.agents.period_ms < 10 {
+            return Err(ScenarioError::Invalid("agents.period_ms must be at least 10".to_owned()));
+        }
+        for window in &scenario.windows {
+            if interval_ms(&window.interval).is_none() {
+                return Err(ScenarioError::Invalid(format!("there is no interval {:?}", window.interval)));
+            }
+        }
+        Ok(scenario)
+    }
+
+    /// SHA-256 of its text: what an explicitly given scenario is compared by.
+    #[must_use]
+    pub fn source(&self) -> &[u8; 32] {
+        &self.source
+    }
+
+    fn gates(&self) -> Gates {
+        let GateRules { closed_beta, self_serve, allowlist } = self.gates;
+        Gates { closed_beta, self_serve, allowlist }
+    }
+
+    fn tiers(&self) -> Tiers {
+        let line = |line: &TierLine| TierRules {
+            requests_per_second: line.requests_per_second,
+            requests_per_minute: line.requests_per_minute,
+            ws_connections_max: line.ws_connections_max,
+            batch_size_max: line.batch_size_max,
+            in_flight_max: line.in_flight_max,
+            baseline: line.baseline.0,
+        };
+        Tiers {
+            free: line(&self.tiers.free),
+            pro: line(&self.tiers.pro),
+            pro_plus: line(&self.tiers.pro_plus),
+            enterprise: line(&self.tiers.enterprise),
+        }
+    }
+
+    fn fee_bps(&self, category: &str) -> u16 {
+        self.fees.get(category).or_else(|| self.fees.get("other")).copied().unwrap_or(0)
+    }
+}
+
+/// Makes a world's beginning of a scenario.
+///
+/// # Errors
+/// [`ScenarioError::Invalid`] if its markets can't be read.
+pub fn resolve(
+    scenario: &Scenario,
+    seed: u64,
+    at: Timestamp,
+    is_virtual: bool,
+    secrets: &Secrets,
+) -> Result<Genesis, ScenarioError> {
+    let personas = personas::derive(scenario, secrets);
+    let mut identity = crate::identity::Identity::new(scenario.gates(), scenario.tiers());
+    for (rules, persona) in personas::expand(scenario).zip(&personas) {
+        personas::admit(&mut identity, &rules, persona, at);
+    }
+    let markets = markets::load(scenario, at)?;
+    let mut genesis = Genesis {
+        seed,
+        source: scenario.source,
+        is_virtual,
+        identity,
+        limits: Limits::default(),
+        accounts: Vec::new(),
+        system: SystemAccounts::default(),
+        owners: Vec::new(),
+        markets: Vec::new(),
+        orders: Vec::new(),
+        series: Vec::new(),
+    };
+    genesis.open_accounts(scenario, &personas);
+    for (spec, quotes) in markets {
+        genesis.list(spec, &quotes);
+    }
+    windows::begin(&mut genesis, scenario, seed, at);
+    Ok(genesis)
+}
+
+/// The ready users of a scenario, with their secrets.
+#[must_use]
+pub fn personas(scenario: &Scenario, secrets: &Secrets) -> Vec<Persona> {
+    personas::derive(scenario, secrets)
+}

@@ -1,0 +1,413 @@
+//! Exchange and identity as one state machine: `apply(at, command)` gives events.
+//!
+//! Everything in here follows from the tape alone. Live, replayed and restored from a checkpoint, it is the
+//! same to the last byte of [`State::digest`].
+
+mod claims;
+
+use super::record::{Authority, Command, Note, Receipt, Roll};
+use super::scenario::{Genesis, Purse, Series, SystemAccounts, house_order};
+use crate::exchange::{self, Event, Exchange};
+use crate::identity::Identity;
+use crate::types::{
+    AccountId, MarketId, OrderId, Price, Reject, Sequence, Shares, Side, Timestamp, UserId, index,
+};
+use claims::Claims;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A whole world at one moment.
+#[derive(Debug)]
+pub struct State {
+    exchange: Exchange,
+    identity: Arc<Identity>,
+    about: About,
+}
+
+/// What a state holds besides the exchange and the users.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct About {
+    /// The last record that is in this state.
+    sequence: Option<Sequence>,
+    /// When that was.
+    at: Timestamp,
+    /// What a virtual clock showed then: later than `at` after a jump.
+    shown: Timestamp,
+    epoch: u32,
+    seed: u64,
+    source: [u8; 32],
+    began_at: Timestamp,
+    is_virtual: bool,
+    is_paused: bool,
+    purses: BTreeMap<(UserId, Purse), AccountId>,
+    system: SystemAccounts,
+    series: Vec<Series>,
+    switches: BTreeMap<AccountId, Timestamp>,
+    claims: Claims,
+}
+
+/// A state in canonical form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    exchange: exchange::Snapshot,
+    identity: Identity,
+    about: About,
+}
+
+/// Something that happens by itself when its moment comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Due {
+    /// A GTD order ends.
+    Expire(OrderId),
+    /// A dead-man switch fires.
+    Switch(AccountId),
+    /// A series of windows rolls.
+    Roll(u32),
+}
+
+impl State {
+    /// The state before record 0.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            exchange: Exchange::new(exchange::Limits::default()),
+            identity: Arc::default(),
+            about: About {
+                sequence: None,
+                at: Timestamp::default(),
+                shown: Timestamp::default(),
+                epoch: 0,
+                seed: 0,
+                source: [0; 32],
+                began_at: Timestamp::default(),
+                is_virtual: false,
+                is_paused: false,
+                purses: BTreeMap::new(),
+                system: SystemAccounts::default(),
+                series: Vec::new(),
+                switches: BTreeMap::new(),
+                claims: Claims::default(),
+            },
+        }
+    }
+
+    /// Does what a command asks, or refuses and changes nothing. `at` must not run backwards.
+    ///
+    /// # Errors
+    /// The first [`Reject`], in order of precedence.
+    pub fn apply(
+        &mut self,
+        at: Timestamp,
+        command: &Command,
+        events: &mut Vec<Event>,
+        notes: &mut Vec<Note>,
+    ) -> Result<Receipt, Reject> {
+        assert!(at >= self.about.at, "BUG: time ran backwards");
+        let (had_events, had_notes) = (events.len(), notes.len());
+        match self.carry_out(at, command, events, notes) {
+            Ok(Receipt::Replayed(order)) => Ok(Receipt::Replayed(order)),
+            Ok(receipt) => {
+                self.about.at = at;
+                self.about.shown = self.about.shown.max(at);
+                Ok(receipt)
+            }
+            Err(reject) => {
+                events.truncate(had_events);
+                notes.truncate(had_notes);
+                Err(reject)
+            }
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        at: Timestamp,
+        command: &Command,
+        events: &mut Vec<Event>,
+        notes: &mut Vec<Note>,
+    ) -> Result<Receipt, Reject> {
+        match command {
+            Command::Begin(genesis) => self.begin(at, genesis, events, notes),
+            Command::Place { by, order, claim, client_order_id: _ } => {
+                self.vouch(*by, at)?;
+                let user = self.exchange.account(order.account).ok_or(Reject::AccountNotFound)?.user;
+                if let Some(claim) = claim
+                    && let Some(earlier) = self.about.claims.find(user, claim, at)?
+                {
+                    return Ok(Receipt::Replayed(earlier));
+                }
+                let receipt = self.exchange.apply(at, &exchange::Command::Place(*order), events)?;
+                if let (Some(claim), exchange::Receipt::Placed { order, .. }) = (claim, receipt) {
+                    self.about.claims.remember(user, claim, order, at);
+                }
+                Ok(Receipt::Exchange(receipt))
+            }
+            Command::Exchange { by, command } => {
+                self.vouch(*by, at)?;
+                self.exchange.apply(at, command, events).map(Receipt::Exchange)
+            }
+            Command::Heartbeat { by, account, until } => {
+                self.vouch(*by, at)?;
+                self.exchange.account(*account).ok_or(Reject::AccountNotFound)?;
+                self.about.switches.insert(*account, *until);
+                notes.push(Note::SwitchArmed { account: *account, until: *until });
+                Ok(Receipt::Done)
+            }
+            Command::SwitchFired { account } => {
+                if !self.about.switches.contains_key(account) {
+                    return Err(Reject::AccountNotFound);
+                }
+                let command = exchange::Command::CancelDead { account: *account };
+                let receipt = self.exchange.apply(at, &command, events)?;
+                self.about.switches.remove(account);
+                Ok(Receipt::Exchange(receipt))
+            }
+            Command::Roll(roll) => self.roll(at, roll, events),
+            Command::PauseClock => self.pause(true, notes),
+            Command::ResumeClock => self.pause(false, notes),
+            Command::AdvanceClock { to } => {
+                if !self.about.is_virtual || *to < at {
+                    return Err(Reject::Unsupported);
+                }
+                self.about.shown = *to;
+                notes.push(Note::ClockAdvanced { to: *to });
+                Ok(Receipt::Done)
+            }
+        }
+    }
+
+    fn vouch(&self, by: Authority, at: Timestamp) -> Result<(), Reject> {
+        match by {
+            Authority::Key(key) if !self.identity.may_still_act(key, at) => Err(Reject::KeyNoLongerValid),
+            Authority::Key(_) | Authority::System => Ok(()),
+        }
+    }
+
+    fn pause(&mut self, paused: bool, notes: &mut Vec<Note>) -> Result<Receipt, Reject> {
+        if !self.about.is_virtual {
+            return Err(Reject::Unsupported);
+        }
+        self.about.is_paused = paused;
+        notes.push(Note::ClockPaused(paused));
+        Ok(Receipt::Done)
+    }
+
+    /// Scenario state at this moment. Ids of orders and trades go on, so that none is ever used twice.
+    fn begin(
+        &mut self,
+        at: Timestamp,
+        genesis: &Genesis,
+        events: &mut Vec<Event>,
+        notes: &mut Vec<Note>,
+    ) -> Result<Receipt, Reject> {
+        let epoch = if self.about.sequence.is_some() { self.about.epoch + 1 } else { 0 };
+        let mut exchange = self.exchange.successor(genesis.limits);
+        for command in genesis.commands() {
+            match exchange.apply(at, &command, events) {
+                Ok(_) => {}
+                // A window may have ended between the resolving of a scenario and this moment: it has no book.
+                Err(Reject::MarketClosed) if matches!(command, exchange::Command::Place(_)) => {}
+                Err(reject) => return Err(reject),
+            }
+        }
+        self.exchange = exchange;
+        self.identity = Arc::new(genesis.identity.clone());
+        self.about = About {
+            sequence: self.about.sequence,
+            at,
+            shown: at,
+            epoch,
+            seed: genesis.seed,
+            source: genesis.source,
+            began_at: at,
+            is_virtual: genesis.is_virtual,
+            is_paused: epoch > 0 && self.about.is_paused,
+            purses: genesis.purses(),
+            system: genesis.system,
+            series: genesis.series.clone(),
+            switches: BTreeMap::new(),
+            claims: Claims::default(),
+        };
+        notes.push(Note::Began { epoch });
+        Ok(Receipt::Done)
+    }
+
+    fn roll(&mut self, at: Timestamp, roll: &Roll, events: &mut Vec<Event>) -> Result<Receipt, Reject> {
+        let due = self.about.series.get(index(roll.series)).ok_or(Reject::MarketNotFound)?.next_at;
+        if due > at || roll.next_at <= due {
+            return Err(Reject::Unsupported);
+        }
+        if let Some(command) = &roll.resolve {
+            // An administrator may have resolved the window by hand already.
+            match self.exchange.apply(at, command, events) {
+                Ok(_) | Err(Reject::MarketClosed) => {}
+                Err(reject) => return Err(reject),
+            }
+        }
+        let current = roll.list.as_ref().map(|spec| self.list_window(at, spec, &roll.opening, events));
+        let series = &mut self.about.series[index(roll.series)];
+        series.next_at = roll.next_at;
+        series.current = current;
+        series.listed += u64::from(current.is_some());
+        Ok(Receipt::Done)
+    }
+
+    fn list_window(
+        &mut self,
+        at: Timestamp,
+        spec: &exchange::MarketSpec,
+        opening: &[(Side, Price, Shares)],
+        events: &mut Vec<Event>,
+    ) -> MarketId {
+        let listed = self.exchange.apply(at, &exchange::Command::ListMarket(Box::new(spec.clone())), events);
+        let Ok(exchange::Receipt::Listed(market)) = listed else {
+            unreachable!("BUG: a window that can't be listed")
+        };
+        for &(side, price, shares) in opening {
+            let order = house_order(market, self.about.system.house, side, price, shares);
+            let placed = self.exchange.apply(at, &exchange::Command::Place(order), events);
+            assert!(placed.is_ok(), "BUG: the house can't open a window's book: {placed:?}");
+        }
+        market
+    }
+
+    /// Notes that a record is in this state.
+    pub fn advance(&mut self, sequence: Sequence) {
+        self.about.sequence = Some(sequence);
+    }
+
+    /// What happens by itself next, and when. Of several at one moment, always the same one is first.
+    #[must_use]
+    pub fn next_due(&self) -> Option<(Timestamp, Due)> {
+        let expiry = self.exchange.next_expiry().map(|(at, order)| (at, Due::Expire(order)));
+        let switch = self.about.switches.iter().map(|(account, at)| (*at, Due::Switch(*account))).min();
+        let roll =
+            (0..).zip(&self.about.series).map(|(number, series)| (series.next_at, Due::Roll(number))).min();
+        [expiry, switch, roll].into_iter().flatten().min()
+    }
+
+    /// The exchange.
+    #[must_use]
+    pub fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// The users and keys. A new one is published with every change.
+    #[must_use]
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
+    /// The last record in this state; none before record 0.
+    #[must_use]
+    pub fn sequence(&self) -> Option<Sequence> {
+        self.about.sequence
+    }
+
+    /// When the last record was carried out.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        self.about.at
+    }
+
+    /// What a virtual clock showed when the last record was carried out: where it goes on after a restart.
+    #[must_use]
+    pub fn shown(&self) -> Timestamp {
+        self.about.shown
+    }
+
+    /// When this epoch began.
+    #[must_use]
+    pub fn began_at(&self) -> Timestamp {
+        self.about.began_at
+    }
+
+    /// How often the world was reset.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.about.epoch
+    }
+
+    /// The world's seed.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.about.seed
+    }
+
+    /// The hash of the scenario's source.
+    #[must_use]
+    pub fn source(&self) -> &[u8; 32] {
+        &self.about.source
+    }
+
+    /// Whether time is virtual, and whether it stands still.
+    #[must_use]
+    pub fn clock(&self) -> (bool, bool) {
+        (self.about.is_virtual, self.about.is_paused)
+    }
+
+    /// Which account each user has for which purpose.
+    #[must_use]
+    pub fn purses(&self) -> &BTreeMap<(UserId, Purse), AccountId> {
+        &self.about.purses
+    }
+
+    /// The accounts of the world itself.
+    #[must_use]
+    pub fn system(&self) -> &SystemAccounts {
+        &self.about.system
+    }
+
+    /// The rolling windows.
+    #[must_use]
+    pub fn series(&self) -> &[Series] {
+        &self.about.series
+    }
+
+    /// The canonical form.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            exchange: self.exchange.snapshot(),
+            identity: Identity::clone(&self.identity),
+            about: self.about.clone(),
+        }
+    }
+
+    /// The state a snapshot was taken of.
+    ///
+    /// # Errors
+    /// What does not fit together in it.
+    pub fn restore(snapshot: &Snapshot) -> Result<Self, String> {
+        Ok(Self {
+            exchange: Exchange::restore(&snapshot.exchange)?,
+            identity: Arc::new(snapshot.identity.clone()),
+            about: snapshot.about.clone(),
+        })
+    }
+
+    /// SHA-256 of the canonical form, in lower-case hex: equal for equal worlds.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let bytes = postcard::to_stdvec(&self.snapshot()).expect("BUG: a snapshot that can't be written");
+        hex(&Sha256::digest(bytes))
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Lower-case hex.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("BUG: writing to a string");
+        text
+    })
+}

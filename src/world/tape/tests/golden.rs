@@ -1,0 +1,319 @@
+//! The stored form, pinned: a world written by one version must be readable by the next.
+//!
+//! If one of these tests fails, the stored form has changed. Before the first release write the files anew
+//! with `GOLDEN=write cargo test --lib golden`; after it raise the version, keep the old file and its test,
+//! and read both.
+
+use super::{SimDisk, batch_of, open_as};
+use crate::exchange::{
+    self, Event, FeeSchedule, Holding, MarketFacts, MarketSpec, Moved, OpenAccount, Party, Placed, Role,
+    Settlement, TickRange, Trade, Window,
+};
+use crate::identity::{Gates, Identity, Key, Permissions, Scheme, Tier, Tiers, User};
+use crate::types::{
+    AccountId, CloseReason, KeyId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Sequence,
+    Shares, Side, Size, Terms, TimeInForce, Timestamp, TradeId, Usd, UserId, Venue,
+};
+use crate::world::record::{Authority, Claim, Command, Note, Record, Roll};
+use crate::world::scenario::{Genesis, Purse, Series, SystemAccounts};
+use crate::world::state::State;
+use crate::world::tape::{Append, Disk, Durability, Reader, Watermark, format, load_newest, store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const NOON: Timestamp = Timestamp::from_seconds(1_795_262_400);
+
+fn price(ten_thousandths: u16) -> Price {
+    Price::new(ten_thousandths).expect("in range")
+}
+
+pub(super) fn order() -> NewOrder {
+    NewOrder {
+        account: AccountId(1),
+        market: MarketId(1),
+        outcome: Outcome::Yes,
+        side: Side::Buy,
+        kind: OrderKind::Limit,
+        size: Size::Shares(Shares::from_whole(10)),
+        limit: price(4_500),
+        tif: TimeInForce::Gtd(NOON.plus_millis(60_000)),
+        post_only: false,
+        terms: Terms { notional_min: Usd::from_dollars(1), gtd_lead_ms: 1_000, may_sell_dust: true },
+    }
+}
+
+fn market() -> MarketSpec {
+    MarketSpec {
+        venue: Venue::Polymarket,
+        facts: MarketFacts {
+            condition_id: "0x01".to_owned(),
+            token_ids: ["1".to_owned(), "2".to_owned()],
+            labels: ["Up".to_owned(), "Down".to_owned()],
+            question: "Will it hold?".to_owned(),
+            slug: "will-it-hold".to_owned(),
+            opened_at: NOON,
+            volume_day: Some(Usd::from_dollars(5)),
+            window: Some(Window {
+                asset: "BTC".to_owned(),
+                interval: "15M".to_owned(),
+                starts_at: NOON,
+                number: 3,
+                strike: Some(Usd::from_dollars(64_000)),
+            }),
+            ..MarketFacts::default()
+        },
+        ticks: vec![TickRange { from: 0, to: Price::DOLLAR, step: 100 }],
+        lot: Shares::from_micros(100),
+        minimum: Shares::from_whole(5),
+        fees: FeeSchedule { rate_bps: 500, up_to_cent: false },
+        settlement: Settlement::Auto,
+        ends_at: None,
+        reference: Some(price(5_000)),
+        resolved: None,
+    }
+}
+
+fn genesis() -> Genesis {
+    let mut identity = Identity::new(Gates { allowlist: true, ..Gates::default() }, Tiers::default());
+    let user = identity.add_user(User { allowlisted: true, ..User::named("ann", Tier::Pro) });
+    let other = identity.add_user(User::named("bob", Tier::Free));
+    identity.add_key(Key {
+        user,
+        scheme: Scheme::Polysim,
+        hash: [7; 32],
+        prefix: "ps_live_a".to_owned(),
+        name: None,
+        tier: Tier::Pro,
+        permissions: Permissions::TRADE,
+        active: true,
+        revoked: false,
+        created_at: NOON,
+        expires_at: None,
+        beta_until: None,
+    });
+    let account =
+        |user, role| OpenAccount { user, venue: Venue::Polymarket, role, cash: Usd::from_dollars(500) };
+    Genesis {
+        seed: 42,
+        source: [9; 32],
+        is_virtual: true,
+        identity,
+        limits: exchange::Limits::default(),
+        accounts: vec![account(user, Role::Trader), account(other, Role::House)],
+        system: SystemAccounts { house: AccountId(2), ..SystemAccounts::default() },
+        owners: vec![(user, Purse::Polymarket, AccountId(1))],
+        markets: vec![market()],
+        orders: vec![NewOrder {
+            account: AccountId(2),
+            outcome: Outcome::No,
+            limit: price(4_900),
+            tif: TimeInForce::Gtc,
+            ..order()
+        }],
+        series: vec![Series {
+            asset: "BTC".to_owned(),
+            interval: "15M".to_owned(),
+            current: Some(MarketId(1)),
+            next_at: NOON.plus_millis(900_000),
+            listed: 1,
+            fee_bps: 700,
+        }],
+    }
+}
+
+/// One of every kind of command.
+fn commands() -> Vec<Command> {
+    use exchange::Command as Ask;
+    let (account, market_id, shares) = (AccountId(1), MarketId(1), Shares::from_whole(2));
+    let by = Authority::Key(KeyId(1));
+    let asked = [
+        Ask::Place(order()),
+        Ask::Cancel { account, order: OrderId(2) },
+        Ask::CancelAll { account, market: Some(market_id), outcome: Some(Outcome::No) },
+        Ask::CancelDead { account },
+        Ask::Expire { order: OrderId(3) },
+        Ask::OpenAccount(OpenAccount {
+            user: UserId(1),
+            venue: Venue::Kalshi,
+            role: Role::Trader,
+            cash: Usd::ZERO,
+        }),
+        Ask::Grant { account, amount: Usd::from_dollars(-3) },
+        Ask::ListMarket(Box::new(market())),
+        Ask::Halt { market: market_id },
+        Ask::Resume { market: market_id },
+        Ask::Resolve { market: market_id, payout: Payout::Split },
+        Ask::Redeem { account, market: market_id },
+        Ask::Split { account, market: market_id, shares },
+        Ask::Merge { account, market: market_id, shares },
+        Ask::ResetAccount { account, cash: Usd::from_dollars(100), house: AccountId(2) },
+    ];
+    let claim = Claim { key: [1; 16], body: [2; 16], client_order_id: Some([3; 16]) };
+    let mut all = vec![
+        Command::Begin(Box::new(genesis())),
+        Command::Place { by, order: order(), claim: Some(claim), client_order_id: Some("mine".into()) },
+        Command::Heartbeat { by, account, until: NOON.plus_millis(10_000) },
+        Command::SwitchFired { account },
+        Command::Roll(Roll {
+            series: 0,
+            resolve: Some(Ask::Resolve { market: market_id, payout: Payout::Winner(Outcome::Yes) }),
+            list: Some(Box::new(market())),
+            opening: vec![(Side::Sell, price(5_100), shares)],
+            next_at: NOON.plus_millis(1_800_000),
+        }),
+        Command::PauseClock,
+        Command::ResumeClock,
+        Command::AdvanceClock { to: NOON.plus_millis(86_400_000) },
+    ];
+    all.extend(asked.map(|command| Command::Exchange { by: Authority::System, command }));
+    all
+}
+
+/// One of every kind of event.
+fn events() -> Vec<Event> {
+    let (account, market, order, outcome) = (AccountId(1), MarketId(1), OrderId(2), Outcome::Yes);
+    let (shares, price) = (Shares::from_whole(10), price(4_500));
+    let after = Holding { shares, reserved: Shares::ZERO, cost: Usd::from_dollars(4), realized: Usd::ZERO };
+    let cash = Usd::from_micros(-4_500_000);
+    let moved = Moved { account, market, outcome, shares, cash, fee: Usd::from_micros(10), after };
+    let party = Party { order, side: Side::Buy, moved };
+    vec![
+        Event::Placed(Placed {
+            order,
+            account,
+            market,
+            outcome,
+            side: Side::Sell,
+            kind: OrderKind::Market,
+            size: Size::Dollars(Usd::from_dollars(7)),
+            limit: price,
+            tif: TimeInForce::Fok,
+            post_only: false,
+        }),
+        Event::Traded(Trade {
+            trade: TradeId(1),
+            market,
+            price,
+            shares,
+            taker: party,
+            maker: Party { side: Side::Sell, ..party },
+            maker_remaining: Shares::ZERO,
+        }),
+        Event::Rested { order, market, price, outcome, side: Side::Buy, remaining: shares },
+        Event::Closed {
+            order,
+            market,
+            account,
+            price,
+            outcome,
+            side: Side::Buy,
+            unrested: shares,
+            reason: CloseReason::AccountReset,
+        },
+        Event::AccountOpened { account, user: UserId(1), venue: Venue::Kalshi, cash: Usd::from_dollars(1) },
+        Event::Granted { account, amount: Usd::from_dollars(-1) },
+        Event::MarketListed { market },
+        Event::MarketHalted { market, halted: true },
+        Event::MarketResolved { market, payout: Payout::Split, dust: Usd::from_micros(1) },
+        Event::Settled(moved),
+        Event::Converted { yes: moved, no: moved },
+        Event::Surrendered { from: moved, to: moved },
+    ]
+}
+
+fn notes() -> Vec<Note> {
+    vec![
+        Note::Began { epoch: 1 },
+        Note::SwitchArmed { account: AccountId(1), until: NOON },
+        Note::ClockPaused(true),
+        Note::ClockAdvanced { to: NOON },
+    ]
+}
+
+/// A record of every command; the events and notes are one each in turn, whatever would really happen.
+fn records() -> Vec<Record> {
+    let (mut events, mut notes) = (events().into_iter(), notes().into_iter());
+    let record = |(sequence, command)| Record {
+        sequence: Sequence(sequence),
+        at: NOON.plus_millis(i64::try_from(sequence).expect("small")),
+        command,
+        events: events.by_ref().take(1).collect(),
+        notes: notes.by_ref().take(1).collect(),
+    };
+    (0..).zip(commands()).map(record).collect()
+}
+
+/// The golden file of this name, which is written first if that was asked for.
+fn golden(name: &str, now: &[u8]) -> Vec<u8> {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden").join(name);
+    if std::env::var("GOLDEN").is_ok_and(|wish| wish == "write") {
+        std::fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+        std::fs::write(&path, now).expect("it can be written");
+    }
+    std::fs::read(&path).expect("the golden file is there")
+}
+
+#[test]
+fn the_segment_of_version_1_is_written_and_read_as_ever() {
+    let records = records();
+    let disk = SimDisk::new(0);
+    let mut tape = open_as(&disk, Durability::Strict).expect("nothing is there").with_segments_of(0);
+    // The first half as one batch, then a batch each.
+    let (half, single) = records.split_at(records.len() / 2);
+    for batch in std::iter::once(half).chain(single.chunks(1)) {
+        let batch = batch_of(batch);
+        assert!(matches!(tape.append(tape.next(), &batch.as_ref()), Append::Durable));
+    }
+    // Every batch fills a segment of its own; together, behind one header, they are the golden file.
+    let name = format::segment_name(Sequence(0));
+    let mut now = disk.contents(&name)[..32].to_vec();
+    for segment in disk.list().expect("it is on") {
+        now.extend(&disk.contents(&segment)[32..]);
+    }
+    let golden = golden("tape-v1.seg", &now);
+    assert!(now == golden, "the stored form of a record changed; see the head of this file");
+
+    let disk = SimDisk::new(0);
+    disk.put(&name, &golden);
+    let end = open_as(&disk, Durability::Strict).expect("it is whole").next();
+    let mut reader = Reader::new(disk, Arc::new(Watermark::new(end)), Sequence(0));
+    let mut found = Vec::new();
+    while let Some(batch) = reader.read().expect("it is whole") {
+        found.extend(batch);
+    }
+    assert_eq!(found, records);
+}
+
+#[test]
+fn the_checkpoint_of_version_1_is_written_and_read_as_ever() {
+    let mut state = State::new();
+    let claim = Claim { key: [1; 16], body: [2; 16], client_order_id: Some([3; 16]) };
+    let by = Authority::Key(KeyId(1));
+    let resting = NewOrder { limit: price(4_000), ..order() };
+    let commands = [
+        Command::Begin(Box::new(genesis())),
+        Command::Place {
+            by,
+            order: NewOrder { limit: price(6_000), ..order() },
+            claim: None,
+            client_order_id: None,
+        },
+        Command::Place { by, order: resting, claim: Some(claim), client_order_id: None },
+        Command::Heartbeat { by, account: AccountId(1), until: NOON.plus_millis(10_000) },
+        Command::PauseClock,
+    ];
+    for (sequence, command) in (0..).zip(&commands) {
+        state.apply(NOON, command, &mut Vec::new(), &mut Vec::new()).expect("it is allowed");
+        state.advance(Sequence(sequence));
+    }
+    let disk = SimDisk::new(0);
+    store(&*disk, &state).expect("the disk works");
+    let name = disk.list().expect("it is on").remove(0);
+    let golden = golden("checkpoint-v1.state", &disk.contents(&name));
+    assert!(disk.contents(&name) == golden, "the stored form of a state changed; see the head of this file");
+
+    disk.put(&name, &golden);
+    let found = load_newest(&*disk).expect("it can be read").expect("it is there");
+    assert_eq!((found.sequence, found.state.digest()), (Sequence(4), state.digest()));
+    assert_eq!(found.state.snapshot(), state.snapshot());
+}
