@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod clock;
 pub mod hub;
+pub mod ledger;
 
 pub mod record;
 pub mod scenario;
