@@ -3,6 +3,7 @@
 //! One thread owns the [`State`]; everyone else sends it commands and questions and reads what was published.
 //! Nothing here knows HTTP or any service's wire.
 
+pub mod agents;
 pub mod catalog;
 pub mod clock;
 pub mod hub;
@@ -10,13 +11,18 @@ pub mod ledger;
 
 pub mod record;
 pub mod scenario;
+pub mod sequencer;
 pub mod state;
 pub mod tape;
 
 mod follower;
+mod outbox;
+mod running;
+mod supervisor;
 
 pub use clock::{Clock, ClockMode};
 pub use follower::{ReplayError, recover, replay};
 pub use record::{Authority, Claim, Command, Note, Receipt, Record};
+pub use running::{Mailbox, Options, Query, StartError, World};
 pub use state::State;
 pub use tape::Durability;
