@@ -12,6 +12,8 @@
 //! - [`config`] and [`cli`]: settings and commands.
 
 pub mod exchange;
+pub mod http;
 pub mod identity;
+pub mod service;
 pub mod types;
 pub mod world;

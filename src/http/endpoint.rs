@@ -1,0 +1,84 @@
+//! Endpoints as data, so that one table can register them and tests can walk it.
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Route};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One verb on one path.
+#[derive(Clone)]
+pub struct Endpoint {
+    /// The verb.
+    pub method: Method,
+    /// The path's pattern.
+    pub path: String,
+    route: Arc<dyn Fn() -> Route>,
+}
+
+impl Endpoint {
+    /// An endpoint whose route is made anew for every worker.
+    pub fn new(method: Method, path: &str, route: impl Fn() -> Route + 'static) -> Self {
+        Self { method, path: path.to_owned(), route: Arc::new(route) }
+    }
+}
+
+/// A surface as the server sees it: its endpoints, and its words for what it has not.
+#[derive(Clone)]
+pub struct Surface {
+    /// Its name.
+    pub name: &'static str,
+    /// What it answers.
+    pub endpoints: Vec<Endpoint>,
+    /// Its answer to a caller that may not call at all, and why not.
+    pub refused: fn(&HttpRequest, &str) -> HttpResponse,
+    /// Its answer to a path nobody knows.
+    pub not_found: fn(&HttpRequest) -> HttpResponse,
+    /// Its answer to a verb that a known path does not have. The verbs it has are given.
+    pub wrong_verb: fn(&HttpRequest, &str) -> HttpResponse,
+}
+
+/// Registers every path as a resource of its own, never a scope on a shared prefix. Paths without variables
+/// come first, so that they win. `owner` says whose envelope an unknown path gets.
+pub fn mount(app: &mut ServiceConfig, surfaces: &[Surface], owner: fn(&str) -> usize) {
+    let mut paths: BTreeMap<(bool, String), Vec<(usize, &Endpoint)>> = BTreeMap::new();
+    for (number, surface) in surfaces.iter().enumerate() {
+        for endpoint in &surface.endpoints {
+            let key = (endpoint.path.contains('{'), endpoint.path.clone());
+            paths.entry(key).or_default().push((number, endpoint));
+        }
+    }
+    for ((_, path), endpoints) in paths {
+        let (number, _) = endpoints[0];
+        app.service(resource(&path, &endpoints, surfaces[number].wrong_verb));
+    }
+    let answers: Vec<_> = surfaces.iter().map(|surface| surface.not_found).collect();
+    app.default_service(web::to(move |request: HttpRequest| {
+        let answer = answers[owner(request.path())](&request);
+        async move { answer }
+    }));
+}
+
+fn resource(
+    path: &str,
+    endpoints: &[(usize, &Endpoint)],
+    wrong_verb: fn(&HttpRequest, &str) -> HttpResponse,
+) -> impl HttpServiceFactory + 'static {
+    let mut resource = web::resource(path.to_owned());
+    let mut verbs = Vec::new();
+    for (_, endpoint) in endpoints {
+        verbs.push(endpoint.method.as_str().to_owned());
+        resource = resource.route((endpoint.route)());
+    }
+    verbs.sort_unstable();
+    let allowed = verbs.join(", ");
+    resource.default_service(web::to(move |request: HttpRequest| {
+        let answer = if request.method() == Method::OPTIONS {
+            super::guard::preflight(&request, &allowed)
+        } else {
+            wrong_verb(&request, &allowed)
+        };
+        async move { answer }
+    }))
+}

@@ -1,0 +1,114 @@
+//! Cash and positions as they stand.
+
+use super::Service;
+use super::callers::MayRead;
+use crate::exchange::{Holding, MarketSpec, Status};
+use crate::types::{AccountId, MarketId, Outcome, Price, Reject, Sequence, Shares, Timestamp, Usd};
+use crate::world::{Query, State};
+use std::sync::Arc;
+
+/// One account at one moment.
+#[derive(Clone, Debug)]
+pub struct Portfolio {
+    /// Which.
+    pub account: AccountId,
+    /// Cash, what is reserved included.
+    pub cash: Usd,
+    /// Cash reserved for open orders.
+    pub reserved: Usd,
+    /// What is held, in the order of markets.
+    pub held: Vec<Held>,
+    /// The last record in this.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What is held of one outcome.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Which market.
+    pub market: MarketId,
+    /// Its facts and rules.
+    pub spec: Arc<MarketSpec>,
+    /// Whether it trades.
+    pub status: Status,
+    /// Which answer.
+    pub outcome: Outcome,
+    /// How much, and what it cost.
+    pub holding: Holding,
+    /// What a share is valued at; none if nobody knows.
+    pub mark: Option<Price>,
+}
+
+impl Held {
+    /// What the shares are worth at the mark, or what they cost where there is none.
+    #[must_use]
+    pub fn value(&self) -> Usd {
+        self.mark.map_or(self.holding.cost, |mark| self.holding.shares.notional(mark))
+    }
+}
+
+impl Portfolio {
+    /// Cash that may be spent.
+    #[must_use]
+    pub fn available(&self) -> Usd {
+        self.cash - self.reserved
+    }
+
+    /// What everything is worth: cash, reserved or not, and the positions at their marks.
+    #[must_use]
+    pub fn value(&self) -> Usd {
+        self.cash + self.held.iter().map(Held::value).sum::<Usd>()
+    }
+
+    /// How many shares of an outcome are held.
+    #[must_use]
+    pub fn shares(&self, market: MarketId, outcome: Outcome) -> Shares {
+        let found = self.held.iter().find(|held| held.market == market && held.outcome == outcome);
+        found.map_or(Shares::ZERO, |held| held.holding.shares)
+    }
+}
+
+impl Service {
+    /// The accounts a permit names, at one moment.
+    ///
+    /// # Errors
+    /// [`Reject::AccountNotFound`], or why the world can't be asked.
+    pub async fn portfolios(&self, permit: &MayRead) -> Result<Vec<Portfolio>, Reject> {
+        self.world.ask(Portfolios(permit.accounts().to_vec())).await?.ok_or(Reject::AccountNotFound)
+    }
+}
+
+struct Portfolios(Vec<AccountId>);
+
+impl Query for Portfolios {
+    type Answer = Option<Vec<Portfolio>>;
+    fn ask(self, state: &State) -> Self::Answer {
+        self.0.into_iter().map(|account| portfolio(state, account)).collect()
+    }
+}
+
+fn portfolio(state: &State, account: AccountId) -> Option<Portfolio> {
+    let exchange = state.exchange();
+    let purse = exchange.account(account)?;
+    let held = exchange.positions(account).flat_map(|position| {
+        let market = exchange.market(position.market).expect("BUG: a position on no market");
+        Outcome::BOTH.map(|outcome| Held {
+            market: position.market,
+            spec: Arc::clone(&market.spec),
+            status: market.status,
+            outcome,
+            holding: *position.of(outcome),
+            mark: market.touch().mark.map(|mark| crate::exchange::Market::in_terms_of(outcome, mark)),
+        })
+    });
+    Some(Portfolio {
+        account,
+        cash: purse.cash,
+        reserved: purse.reserved,
+        held: held.filter(|held| held.holding.shares.is_positive()).collect(),
+        sequence: state.sequence().unwrap_or_default(),
+        at: state.at(),
+    })
+}

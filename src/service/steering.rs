@@ -1,0 +1,105 @@
+//! What only the administrator may do to a world.
+
+use super::Service;
+use crate::exchange;
+use crate::types::{Reject, Sequence};
+use crate::world::{Authority, Command, Query, State};
+
+/// The proof that its holder may steer the world. Made in one place only.
+#[derive(Clone, Debug)]
+pub struct Steering {
+    service: Service,
+}
+
+impl Service {
+    /// The proof that a token is the administrator's; none if it is not.
+    #[must_use]
+    pub fn may_steer(&self, token: &str) -> Option<Steering> {
+        self.is_admin_token(token).then(|| Steering { service: self.clone() })
+    }
+
+    /// Whether time is virtual, and whether it stands still.
+    ///
+    /// # Errors
+    /// Why the world can't be asked.
+    pub async fn clock_mode(&self) -> Result<(bool, bool), Reject> {
+        self.world.ask(ClockOf).await
+    }
+
+    /// The digest of the state and the record after which it was taken.
+    ///
+    /// # Errors
+    /// Why nobody can say.
+    pub async fn digest(&self) -> Result<(Sequence, String), Reject> {
+        self.world.digest().await
+    }
+
+    /// Why the world takes no commands, if it does not.
+    #[must_use]
+    pub fn why_stopped(&self) -> Option<String> {
+        self.world.why_stopped()
+    }
+}
+
+impl Steering {
+    /// Moves virtual time forward. Everything that falls due on the way happens at its own time.
+    ///
+    /// # Errors
+    /// [`Reject::Unsupported`] in real time.
+    pub async fn advance(&self, seconds: i64) -> Result<(), Reject> {
+        let to = self.service.now().plus_millis(seconds.saturating_mul(1_000));
+        self.service.world.command(Command::AdvanceClock { to }).await.map(drop)
+    }
+
+    /// Lets virtual time stand still, or run again.
+    ///
+    /// # Errors
+    /// [`Reject::Unsupported`] in real time.
+    pub async fn pause(&self, still: bool) -> Result<(), Reject> {
+        let command = if still { Command::PauseClock } else { Command::ResumeClock };
+        self.service.world.command(command).await.map(drop)
+    }
+
+    /// Begins the scenario anew, now. Gives how often that was done.
+    ///
+    /// # Errors
+    /// [`Reject`] if the scenario can't be read any more, or the world takes no commands.
+    pub async fn reset(&self) -> Result<u32, Reject> {
+        let (is_virtual, _) = self.service.clock_mode().await?;
+        let world = self.service.world.clone();
+        let began = tokio::task::spawn_blocking(move || world.beginning(is_virtual)).await;
+        let command = began.map_err(|_| Reject::Internal)?.map_err(|error| {
+            tracing::error!(%error, "the scenario can't be read for a reset");
+            Reject::Internal
+        })?;
+        self.service.world.command(command).await?;
+        self.service.world.ask(EpochOf).await
+    }
+
+    /// Something an administrator may do to the exchange.
+    ///
+    /// # Errors
+    /// The exchange's [`Reject`].
+    pub async fn administrate(&self, command: exchange::Command) -> Result<(), Reject> {
+        let command = Command::Exchange { by: Authority::System, command };
+        self.service.world.command(command).await.map(drop)
+    }
+}
+
+struct ClockOf;
+
+impl Query for ClockOf {
+    type Answer = (bool, bool);
+    fn ask(self, state: &State) -> (bool, bool) {
+        state.clock()
+    }
+}
+
+struct EpochOf;
+
+impl Query for EpochOf {
+    type Answer = u32;
+    fn ask(self, state: &State) -> u32 {
+        state.epoch()
+    }
+}
