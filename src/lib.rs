@@ -15,5 +15,6 @@ pub mod exchange;
 pub mod http;
 pub mod identity;
 pub mod service;
+pub mod surface;
 pub mod types;
 pub mod world;

@@ -1,0 +1,232 @@
+//! One request through this surface: its credential proved, its answer in the envelope of §2 and §7.
+
+use super::auth::{self, Access};
+use super::error::Failure;
+use crate::http::{self, Endpoint, Socket, X_REQUEST_ID, cors, header};
+use crate::service::Service;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::web::{self, Bytes, Data, Payload};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::future::Future;
+
+/// How much room an answer begins with.
+const USUAL_BYTES: usize = 1_024;
+
+/// A request whose caller has proved what the route asks.
+pub(super) struct Call<Who> {
+    pub(super) who: Who,
+    pub(super) service: Service,
+    pub(super) request: HttpRequest,
+    pub(super) body: Bytes,
+}
+
+/// A success.
+pub(super) struct Reply {
+    status: u16,
+    body: Vec<u8>,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// What a handler gives.
+pub(super) type Answer = Result<Reply, Failure>;
+
+impl Reply {
+    /// 200 with a JSON body.
+    pub(super) fn json(body: &impl Serialize) -> Self {
+        // As long as the answer to an order, so that the commonest answer never moves while it grows.
+        let mut written = Vec::with_capacity(USUAL_BYTES);
+        serde_json::to_writer(&mut written, body).expect("BUG: an answer that can't be written as JSON");
+        Self { status: 200, body: written, headers: Vec::new() }
+    }
+
+    /// 200 with a body that was rendered before.
+    pub(super) fn rendered(body: &[u8]) -> Self {
+        Self { status: 200, body: body.to_vec(), headers: Vec::new() }
+    }
+
+    /// With another status than 200.
+    pub(super) fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With one more header.
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl<Who> Call<Who> {
+    /// The query string as a struct of optional members. Unknown members are ignored.
+    pub(super) fn query<Q: DeserializeOwned>(&self) -> Result<Q, Failure> {
+        let query = web::Query::<Q>::from_query(self.request.query_string());
+        query
+            .map(web::Query::into_inner)
+            .map_err(|error| Failure::new(422, "VALIDATION_FAILED", format!("query: {error}")))
+    }
+
+    /// A variable of the path.
+    pub(super) fn path(&self, name: &str) -> &str {
+        self.request.match_info().get(name).unwrap_or_default()
+    }
+
+    /// A header's text.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        header(&self.request, name)
+    }
+}
+
+/// An endpoint whose handler gets the proof it asks for.
+pub(super) fn endpoint<Who, Handler, Answering>(method: Method, path: &str, handler: Handler) -> Endpoint
+where
+    Who: Access,
+    Handler: Fn(Call<Who>) -> Answering + Copy + 'static,
+    Answering: Future<Output = Answer> + 'static,
+{
+    let verb = method.clone();
+    Endpoint::new(method, path, move || {
+        web::method(verb.clone())
+            .to(move |request: HttpRequest, payload: Payload| answer(request, payload, handler))
+    })
+}
+
+/// A socket somebody opened, before anyone is named for it.
+pub(super) struct Visit {
+    pub(super) service: Service,
+    pub(super) socket: Socket,
+    /// `?token=`, unless it is empty.
+    pub(super) token: Option<String>,
+}
+
+#[derive(serde::Deserialize)]
+struct SocketQuery {
+    token: Option<String>,
+}
+
+/// A socket endpoint. Its handler serves until the socket is closed.
+pub(super) fn socket<Handler, Serving>(path: &str, handler: Handler) -> Endpoint
+where
+    Handler: Fn(Visit) -> Serving + Copy + 'static,
+    Serving: Future<Output = ()> + 'static,
+{
+    Endpoint::new(Method::GET, path, move || {
+        web::get().to(move |request: HttpRequest, payload: Payload| {
+            let response = open(&request, payload, handler);
+            async move { response }
+        })
+    })
+}
+
+fn open<Handler, Serving>(request: &HttpRequest, payload: Payload, handler: Handler) -> HttpResponse
+where
+    Handler: Fn(Visit) -> Serving,
+    Serving: Future<Output = ()> + 'static,
+{
+    if !header(request, "upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket")) {
+        let mut response = render(request, Err(Failure::new(426, "HTTP_426", "WebSocket upgrade required")));
+        let websocket = actix_web::http::header::HeaderValue::from_static("websocket");
+        response.headers_mut().insert(actix_web::http::header::UPGRADE, websocket);
+        return response;
+    }
+    let query = web::Query::<SocketQuery>::from_query(request.query_string());
+    let token = query.ok().and_then(|query| query.into_inner().token).filter(|token| !token.is_empty());
+    match Socket::accept(request, payload) {
+        Ok((response, socket)) => {
+            let service = request.app_data::<Data<Service>>().expect("BUG: an app without a service");
+            actix_web::rt::spawn(handler(Visit { service: Service::clone(service), socket, token }));
+            response
+        }
+        Err(why) => render(request, Err(Failure::new(400, "HTTP_400", why.to_string()))),
+    }
+}
+
+async fn answer<Who, Handler, Answering>(
+    request: HttpRequest,
+    payload: Payload,
+    handler: Handler,
+) -> HttpResponse
+where
+    Who: Access,
+    Handler: Fn(Call<Who>) -> Answering,
+    Answering: Future<Output = Answer>,
+{
+    let service = request.app_data::<Data<Service>>().expect("BUG: an app without a service");
+    let service = Service::clone(service);
+    // The body is taken first, so that a refused request leaves the connection usable.
+    let body = http::body(payload).await;
+    let (answer, cut_off) = match Who::prove(&request, &service) {
+        // A key that may no longer trade hears why with the refusal, too.
+        Err(failure) => (Err(failure), auth::is_cut_off(&request, &service)),
+        Ok(who) => {
+            let cut_off = who.caller().is_some_and(|caller| caller.cut_off);
+            let answer = match body {
+                Ok(body) => handler(Call { who, service, request: request.clone(), body }).await,
+                Err(failure) => Err(failure.into()),
+            };
+            (answer, cut_off)
+        }
+    };
+    let mut response = render(&request, answer);
+    if cut_off {
+        let expired = actix_web::http::header::HeaderValue::from_static("expired");
+        response
+            .headers_mut()
+            .insert(actix_web::http::header::HeaderName::from_static("x-api-beta-cutoff"), expired);
+    }
+    response
+}
+
+/// An answer in this surface's envelope.
+pub(super) fn render(request: &HttpRequest, answer: Answer) -> HttpResponse {
+    let id = http::request_id(request);
+    let mut response = match answer {
+        Ok(reply) => {
+            let mut response = builder(reply.status);
+            for (name, value) in reply.headers {
+                response.insert_header((name, value));
+            }
+            response.insert_header((X_REQUEST_ID.clone(), id));
+            response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
+            response.body(reply.body)
+        }
+        Err(failure) => {
+            let verbose =
+                header(request, "x-polysim-verbose").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+            let mut response = builder(failure.status);
+            response.insert_header(("X-Polysim-Code", failure.code));
+            if let Some(seconds) = failure.retry_after {
+                response.insert_header(("Retry-After", seconds.to_string()));
+            }
+            let body = failure.body(verbose, id.to_str().unwrap_or_default());
+            response.insert_header((X_REQUEST_ID.clone(), id));
+            response.json(body)
+        }
+    };
+    cors(request, &mut response);
+    response
+}
+
+fn builder(status: u16) -> HttpResponseBuilder {
+    HttpResponseBuilder::new(StatusCode::from_u16(status).expect("BUG: a status out of range"))
+}
+
+/// The answer to a caller that may not call at all.
+pub(super) fn refused(request: &HttpRequest, why: &str) -> HttpResponse {
+    render(request, Err(Failure::new(403, "HTTP_403", why)))
+}
+
+pub(super) fn not_found(request: &HttpRequest) -> HttpResponse {
+    render(request, Err(Failure::new(404, "NOT_FOUND", "Not found")))
+}
+
+pub(super) fn wrong_verb(request: &HttpRequest, allowed: &str) -> HttpResponse {
+    let mut response = render(request, Err(Failure::new(405, "HTTP_405", "Method not allowed")));
+    if let Ok(allowed) = allowed.parse() {
+        response.headers_mut().insert(actix_web::http::header::ALLOW, allowed);
+    }
+    response
+}

@@ -1,0 +1,203 @@
+//! What this surface says when it refuses (§7). Every [`Reject`] has its row; there is no wildcard.
+
+use crate::http::BodyFailure;
+use crate::service::callers::TokenFailure;
+use crate::service::{KeyFailure, Permission};
+use crate::types::Reject;
+use serde_json::{Map, Value, json};
+
+/// A refusal: status, stable code and a sentence.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    pub(super) status: u16,
+    /// Goes into `X-Polysim-Code`.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) retry_after: Option<u32>,
+    /// Shown by the verbose body only.
+    pub(super) details: Option<Value>,
+    /// Members at the root besides `error` (§7.3).
+    pub(super) root: Option<Map<String, Value>>,
+}
+
+impl Failure {
+    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), retry_after: None, details: None, root: None }
+    }
+
+    /// A schema failure: 422, naming the field.
+    pub(super) fn invalid(field: &str, reason: &str) -> Self {
+        let errors = json!({"errors": [{"loc": ["body", field], "msg": reason, "type": "value_error"}]});
+        Self { details: Some(errors), ..Self::new(422, "VALIDATION_FAILED", format!("{field}: {reason}")) }
+    }
+
+    pub(super) fn missing_key() -> Self {
+        Self::new(401, "MISSING_API_KEY", "API key required. Send it in the X-API-Key header.")
+    }
+
+    pub(super) fn missing_auth() -> Self {
+        Self::new(401, "MISSING_AUTH", "Authentication required: an API key or a session token.")
+    }
+
+    pub(super) fn lacks(permission: Permission) -> Self {
+        let message = format!("API key missing required permission: {}", permission.name());
+        Self::new(403, "INSUFFICIENT_PERMISSION", message)
+    }
+
+    pub(super) fn wallet_not_found() -> Self {
+        Self::new(404, "WALLET_NOT_FOUND", "Wallet not found")
+    }
+
+    pub(super) fn market_not_found() -> Self {
+        Self::new(404, "MARKET_NOT_FOUND", "Market not found")
+    }
+
+    pub(super) fn book_unavailable() -> Self {
+        Self::new(404, "BOOK_UNAVAILABLE", "No order book for that token")
+    }
+
+    pub(super) fn order_not_found() -> Self {
+        Self::new(404, "ORDER_NOT_FOUND", "Order not found")
+    }
+
+    pub(super) fn not_json(why: impl std::fmt::Display) -> Self {
+        Self::new(400, "INVALID_BODY", format!("Request body is not valid JSON: {why}"))
+    }
+
+    /// The default body: one field, holding the sentence. Verbose: four (§7.1, §7.2).
+    pub(super) fn body(&self, verbose: bool, request_id: &str) -> Value {
+        if verbose {
+            return json!({
+                "error": self.code,
+                "message": self.message,
+                "details": self.details,
+                "request_id": request_id,
+            });
+        }
+        let mut body = self.root.clone().unwrap_or_default();
+        body.insert("error".to_owned(), Value::String(self.message.clone()));
+        Value::Object(body)
+    }
+}
+
+impl From<Reject> for Failure {
+    #[expect(clippy::too_many_lines, reason = "one row a refusal, and no wildcard")]
+    fn from(reject: Reject) -> Self {
+        let message = reject.to_string();
+        let (status, code, message): (u16, &'static str, String) = match reject {
+            Reject::Overloaded => {
+                let busy = Self::new(503, "SERVER_BUSY", "The server is busy. The order was not placed.");
+                return Self { retry_after: Some(1), ..busy };
+            }
+            Reject::Stopped(_) => {
+                let stopped = Self::new(503, "SERVER_BUSY", message);
+                return Self { retry_after: Some(5), ..stopped };
+            }
+            // Maybe placed: no Retry-After, or the SDK would place it again.
+            Reject::OutcomeUnknown => (503, "PERSISTENCE_UNKNOWN", message),
+            Reject::HistoryUnavailable => {
+                let late = Self::new(503, "SERVER_BUSY", "History is not available at present.");
+                return Self { retry_after: Some(1), ..late };
+            }
+            Reject::KeyNoLongerValid => return key_failure(KeyFailure::Unknown),
+            Reject::AccountNotFound => (404, "ACCOUNT_NOT_FOUND", "Account not found".to_owned()),
+            Reject::AccountsFull => (503, "SERVER_BUSY", message),
+            Reject::IdempotencyKeyReused => (
+                409,
+                "IDEMPOTENCY_KEY_REUSE",
+                "Idempotency key was already used with a different request".to_owned(),
+            ),
+            Reject::DuplicateClientOrderId(_) => (
+                409,
+                "DUPLICATE_CLIENT_ORDER_ID",
+                "client_order_id already belongs to another order".to_owned(),
+            ),
+            Reject::MarketNotFound => return Self::market_not_found(),
+            Reject::MarketClosed | Reject::MarketHalted | Reject::WrongVenue => {
+                (400, "MARKET_CLOSED", "Market is closed for trading".to_owned())
+            }
+            Reject::MarketNotResolved => (400, "VALIDATION_FAILED", "Market is not resolved".to_owned()),
+            Reject::Unsupported => (400, "VALIDATION_FAILED", message),
+            Reject::OffTick { price, tick } => (
+                400,
+                "INVALID_ORDER_MIN_TICK_SIZE",
+                format!(
+                    "Price {} breaks minimum tick size rule: {}. Round to the nearest multiple.",
+                    price.plain(),
+                    tick.plain()
+                ),
+            ),
+            Reject::InvalidQuantity => (400, "INVALID_QUANTITY", "Quantity must be positive".to_owned()),
+            Reject::BelowMinimumSize { minimum } => (
+                400,
+                "ORDER_BELOW_MIN_SIZE",
+                format!("Size is below the minimum of {} shares", minimum.plain()),
+            ),
+            Reject::BelowMinimumNotional { .. } => (400, "ORDER_BELOW_MIN_SIZE", message),
+            Reject::InvalidExpiration { .. } => (
+                400,
+                "INVALID_ORDER_EXPIRATION",
+                "Expiration must be a unix timestamp in the future".to_owned(),
+            ),
+            Reject::PostOnlyMustRest => (
+                400,
+                "INVALID_POST_ONLY_ORDER_TYPE",
+                "post_only needs a limit order that is GTC or GTD".to_owned(),
+            ),
+            Reject::PostOnlyWouldCross => {
+                (400, "POST_ONLY_WOULD_CROSS", "Post-only order would cross the book".to_owned())
+            }
+            Reject::InsufficientFunds { .. } => (400, "INSUFFICIENT_BALANCE", capital(&message)),
+            Reject::InsufficientPosition { .. } => (400, "INSUFFICIENT_POSITION", capital(&message)),
+            Reject::InsufficientLiquidity => {
+                (400, "INSUFFICIENT_LIQUIDITY", "Not enough liquidity in the order book".to_owned())
+            }
+            Reject::NotFillable => {
+                (400, "FOK_ORDER_NOT_FILLED_ERROR", "Order could not be filled at its price".to_owned())
+            }
+            Reject::OrderNotFound => return Self::order_not_found(),
+            Reject::OrderNotOpen => (400, "ORDER_NOT_CANCELLABLE", "Order is not open".to_owned()),
+            Reject::LimitReached(_) => (429, "RATE_LIMITED", capital(&message)),
+            Reject::Internal => (500, "INTERNAL_ERROR", "Internal error".to_owned()),
+        };
+        Self::new(status, code, message)
+    }
+}
+
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// §3.4, steps 2 to 6.
+pub(super) fn key_failure(failure: KeyFailure) -> Failure {
+    match failure {
+        KeyFailure::Unknown => Failure::new(401, "INVALID_KEY", "Invalid API key"),
+        KeyFailure::Deactivated => Failure::new(401, "KEY_DEACTIVATED", "API key has been deactivated"),
+        KeyFailure::Expired => Failure::new(401, "KEY_EXPIRED", "API key has expired"),
+        KeyFailure::OwnerNotFound => Failure::new(401, "KEY_OWNER_NOT_FOUND", "API key owner not found"),
+        KeyFailure::Restricted => restricted(),
+    }
+}
+
+/// §3.6.
+pub(super) fn token_failure(failure: TokenFailure) -> Failure {
+    match failure {
+        TokenFailure::Invalid => Failure::new(401, "INVALID_TOKEN", "Invalid token"),
+        TokenFailure::Expired => Failure::new(401, "TOKEN_EXPIRED", "Token has expired"),
+        TokenFailure::Restricted => restricted(),
+    }
+}
+
+fn restricted() -> Failure {
+    Failure::new(403, "ACCESS_RESTRICTED", "API access restricted. Contact support to request access.")
+}
+
+impl From<BodyFailure> for Failure {
+    fn from(failure: BodyFailure) -> Self {
+        match failure {
+            BodyFailure::TooLong => Self::new(413, "HTTP_413", "Request body is too large"),
+            BodyFailure::Broken => Self::new(400, "INVALID_BODY", "Request body could not be read"),
+        }
+    }
+}

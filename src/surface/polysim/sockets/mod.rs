@@ -1,0 +1,259 @@
+//! The four sockets (§17): what they have in common. Each channel says what its frames mean; one pump serves all.
+
+mod frames;
+mod native;
+mod polymarket;
+
+use super::call::{Visit, socket};
+use crate::http::{Endpoint, Incoming, Socket};
+use crate::service::streams::{FollowedMarket, News};
+use crate::service::{Fill, MarketUpdate, Notice, Service};
+use crate::types::{MarketId, Reject};
+use actix_web::rt::task::JoinHandle;
+use bytes::Bytes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, mpsc};
+
+/// News that may wait for one socket, besides what waits in the hub.
+const EAR_MAX: usize = 64;
+
+const POLICY: u16 = 1008;
+const GOING_AWAY: u16 = 1001;
+const NO_GOOD_TOKEN: End = End { code: 4001, reason: "Invalid or expired token" };
+const NO_SEAT: End = End { code: 4002, reason: "Maximum WebSocket connections exceeded" };
+const TOO_SLOW: End = End { code: POLICY, reason: "Reads too slowly: subscribe again" };
+const STARTED_OVER: End = End { code: GOING_AWAY, reason: "The exchange started over: subscribe again" };
+const STOPPING: End = End { code: GOING_AWAY, reason: "Server is going away" };
+const UNAVAILABLE: End = End { code: GOING_AWAY, reason: "The exchange is not available: subscribe again" };
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        socket("/v1/ws/prices", |visit| native::serve(visit, native::Kind::Prices)),
+        socket("/v1/ws/executions", |visit| native::serve(visit, native::Kind::Executions)),
+        socket("/v1/ws/market", |visit| polymarket::serve(visit, polymarket::Kind::Market)),
+        socket("/v1/ws/user", |visit| polymarket::serve(visit, polymarket::Kind::User)),
+    ]
+}
+
+/// Why a socket is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct End {
+    code: u16,
+    reason: &'static str,
+}
+
+/// What a channel does about something: it sends frames, and then perhaps ends.
+#[derive(Debug, Default)]
+struct Step {
+    frames: Vec<Bytes>,
+    end: Option<End>,
+}
+
+impl Step {
+    fn nothing() -> Self {
+        Self::default()
+    }
+
+    fn send(frame: &Value) -> Self {
+        Self { frames: vec![json(frame)], end: None }
+    }
+
+    fn end(end: End) -> Self {
+        Self { frames: Vec::new(), end: Some(end) }
+    }
+
+    fn then(mut self, end: End) -> Self {
+        self.end = Some(end);
+        self
+    }
+}
+
+/// A refusal of the world's own, which no frame of these channels can tell: the client comes back later.
+impl From<Reject> for Step {
+    fn from(reject: Reject) -> Self {
+        tracing::debug!(%reject, "a socket can't be served");
+        Self::end(UNAVAILABLE)
+    }
+}
+
+fn json(frame: &impl serde::Serialize) -> Bytes {
+    Bytes::from(serde_json::to_vec(frame).expect("BUG: a frame that can't be written as JSON"))
+}
+
+/// What one kind of socket makes of what it hears.
+trait Channel {
+    /// A text from the peer.
+    async fn said(&mut self, text: &str, ear: &mut Ear) -> Step;
+    /// An update of a market that is listened to.
+    async fn updated(&mut self, update: &Arc<MarketUpdate>) -> Step;
+    /// A fill of the user who is listened to.
+    fn filled(&mut self, fill: &Fill) -> Step;
+    /// What to do now if nothing was heard until the channel's own deadline.
+    fn overdue(&mut self) -> Step;
+    /// Until when the peer must have said who it is, on the wall's time; none once it has.
+    fn deadline(&self) -> Option<tokio::time::Instant>;
+}
+
+/// Serves a channel until its socket or the server ends.
+async fn pump(
+    mut socket: Socket,
+    service: &Service,
+    opening: Step,
+    fills: Option<broadcast::Receiver<Arc<Fill>>>,
+    mut channel: impl Channel,
+) {
+    let mut notices = service.notices();
+    let mut ear = Ear::new();
+    if let Some(fills) = fills {
+        ear.listen_to_fills(fills);
+    }
+    let mut step = opening;
+    loop {
+        for frame in step.frames {
+            if socket.send(frame).await.is_err() {
+                return;
+            }
+        }
+        if let Some(End { code, reason }) = step.end {
+            return socket.close(code, reason).await;
+        }
+        let deadline = channel.deadline();
+        step = tokio::select! {
+            biased;
+            notice = notices.recv() => Step::end(match notice {
+                Ok(Notice::StartedOver) | Err(RecvError::Lagged(_)) => STARTED_OVER,
+                Ok(Notice::Stopping) | Err(RecvError::Closed) => STOPPING,
+            }),
+            incoming = socket.next() => match incoming {
+                Ok(Incoming::Text(text)) => channel.said(&text, &mut ear).await,
+                Ok(Incoming::Binary) => channel.said("", &mut ear).await,
+                Err(_) => return,
+            },
+            heard = ear.next() => match heard {
+                Heard::Update(update) => channel.updated(&update).await,
+                Heard::Fill(fill) => channel.filled(&fill),
+                Heard::Behind => Step::end(TOO_SLOW),
+                Heard::Silence => Step::end(STOPPING),
+            },
+            () = until(deadline) => channel.overdue(),
+        };
+    }
+}
+
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Something a socket's task hears.
+enum Heard {
+    Update(Arc<MarketUpdate>),
+    Fill(Arc<Fill>),
+    /// The hub did not wait any longer.
+    Behind,
+    /// The hub is gone.
+    Silence,
+}
+
+/// What one socket listens to, gathered in one place. The socket's task owns it; when it ends, so do all.
+struct Ear {
+    heard: mpsc::Receiver<Heard>,
+    to: mpsc::Sender<Heard>,
+    markets: BTreeMap<MarketId, Listener>,
+    fills: Option<Listener>,
+}
+
+/// A task that passes news on. Dropping it ends the task.
+struct Listener(JoinHandle<()>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Ear {
+    fn new() -> Self {
+        let (to, heard) = mpsc::channel(EAR_MAX);
+        Self { heard, to, markets: BTreeMap::new(), fills: None }
+    }
+
+    fn listen(&mut self, market: MarketId, updates: broadcast::Receiver<Arc<MarketUpdate>>) {
+        self.markets.insert(market, pass_on(updates, self.to.clone(), Heard::Update));
+    }
+
+    fn listen_to_fills(&mut self, fills: broadcast::Receiver<Arc<Fill>>) {
+        self.fills = Some(pass_on(fills, self.to.clone(), Heard::Fill));
+    }
+
+    fn forget(&mut self, market: MarketId) {
+        self.markets.remove(&market);
+    }
+
+    async fn next(&mut self) -> Heard {
+        self.heard.recv().await.expect("BUG: the ear's own sender is gone")
+    }
+}
+
+/// Passes news on in order. A socket that does not take them holds its listeners up until the hub has no more room
+/// for them; then it is told that it is behind.
+fn pass_on<News: Clone + Send + 'static>(
+    mut from: broadcast::Receiver<News>,
+    to: mpsc::Sender<Heard>,
+    wrap: fn(News) -> Heard,
+) -> Listener {
+    Listener(actix_web::rt::spawn(async move {
+        loop {
+            let (heard, is_last) = match from.recv().await {
+                Ok(news) => (wrap(news), false),
+                Err(RecvError::Lagged(_)) => (Heard::Behind, true),
+                Err(RecvError::Closed) => (Heard::Silence, true),
+            };
+            if to.send(heard).await.is_err() || is_last {
+                return;
+            }
+        }
+    }))
+}
+
+/// Takes an update in. None if it says nothing new; else whether its frame may be shared with other sockets.
+async fn take_in(
+    service: &Service,
+    market: &mut FollowedMarket,
+    update: &MarketUpdate,
+) -> Result<Option<bool>, Reject> {
+    match market.take_in(update) {
+        News::Known => Ok(None),
+        News::Changed => Ok(Some(market.is_whole())),
+        News::StatusChanged => {
+            // The look may show more than the update did, so that others might not make the same frame of it.
+            service.look_again(market).await?;
+            Ok(Some(false))
+        }
+    }
+}
+
+/// The texts of a list that a frame names under one of some names; none if it names none.
+fn ids<'a>(frame: &'a Value, names: &[&str]) -> Option<Result<Vec<&'a str>, NotAList>> {
+    let list = names.iter().find_map(|name| frame.get(name))?;
+    let texts = list.as_array().map(|list| list.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+    Some(texts.flatten().ok_or(NotAList))
+}
+
+/// What should be a list of texts is none.
+struct NotAList;
+
+/// World time for a pong.
+fn now_ms(service: &Service) -> i64 {
+    service.now().millis()
+}
+
+/// Who a token in the address speaks for.
+fn token_holder(visit: &Visit) -> Option<crate::service::Caller> {
+    visit.token.as_deref().and_then(|token| visit.service.authenticate_socket(token).ok())
+}
