@@ -11,6 +11,8 @@
 //! - [`surface`]: one folder a protocol. It translates; it never decides.
 //! - [`config`] and [`cli`]: settings and commands.
 
+pub mod cli;
+pub mod config;
 pub mod exchange;
 pub mod http;
 pub mod identity;
