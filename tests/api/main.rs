@@ -1,0 +1,15 @@
+//! The real server from outside: what its wire says, and what it keeps when it is killed.
+//!
+//! What an SDK proves is in `tests/sdk`; here is what no SDK would ever send.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on says so by panicking")]
+
+mod auth;
+mod bad_input;
+mod clock;
+mod crash;
+mod errors;
+mod harness;
+mod money;
+mod ready;
+mod sockets;
