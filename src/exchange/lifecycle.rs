@@ -7,7 +7,7 @@ use super::command::OpenAccount;
 use super::event::{Event, Moved, Receipt};
 use super::market::{Market, MarketSpec, Settlement, Status};
 use super::{Exchange, Slot, index};
-use crate::types::{AccountId, CloseReason, MarketId, Outcome, Payout, Reject, Shares, Side, Timestamp, Usd};
+use crate::types::{AccountId, CloseReason, MarketId, Outcome, Payout, Reject, Shares, Timestamp, Usd};
 use std::sync::Arc;
 
 /// The most dollars that may ever be granted, or taken back: far from where sums of `i64` end.
@@ -338,11 +338,5 @@ impl Exchange {
         }
         let positions = u32::try_from(held.len()).expect("BUG: more positions than markets");
         Ok(Receipt::Reset { positions, orders, cash })
-    }
-
-    /// What an open order of an account has reserved, in all, by side: for reports.
-    #[must_use]
-    pub fn reserved_for(&self, account: AccountId, side: Side) -> Usd {
-        self.open_orders(account).filter(|open| open.side == side).map(|open| self.hold_of(&open)).sum()
     }
 }

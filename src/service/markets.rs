@@ -1,7 +1,7 @@
 //! Markets as they stand: books, tops, marks.
 
 use super::Service;
-use crate::exchange::{Depth, Half, Market, MarketSpec, Status, Touch};
+use crate::exchange::{Depth, Market, MarketSpec, Status, Touch};
 use crate::types::{MarketId, Outcome, Price, Reject, Sequence, Shares, Side, Timestamp};
 use crate::world::{Query, State};
 use bytes::Bytes;
@@ -279,10 +279,4 @@ pub fn side_of(side: Side, taken: Outcome, outcome: Outcome) -> Side {
         (Side::Buy, true) | (Side::Sell, false) => Side::Buy,
         (Side::Sell, true) | (Side::Buy, false) => Side::Sell,
     }
-}
-
-/// What is in a half of a book for a taker on a side.
-#[must_use]
-pub fn half_taken(side: Side, outcome: Outcome) -> Half {
-    Half::of(side, outcome).opposite()
 }
