@@ -6,6 +6,7 @@ use crate::types::{AccountId, KeyId, Reject, UserId};
 use crate::world::Authority;
 use crate::world::scenario::Purse;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
@@ -82,14 +83,14 @@ pub enum NotAllowed {
 }
 
 /// Claims of a Supabase-style token that are read.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct SessionClaims {
     sub: Option<String>,
     role: Option<String>,
 }
 
 /// Claims of this server's own socket tokens.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct SocketClaims {
     sub: u32,
     kid: Option<u32>,
@@ -177,7 +178,7 @@ impl Service {
     }
 
     /// HS256 only; `exp` is required and judged by the world's clock, without leeway.
-    fn decode<Claims: for<'a> Deserialize<'a> + Clone>(
+    fn decode<Claims: DeserializeOwned>(
         &self,
         token: &str,
         secret: &str,
@@ -191,8 +192,10 @@ impl Service {
             None => rules.validate_aud = false,
         }
         let key = DecodingKey::from_secret(secret.as_bytes());
-        let times: Times =
-            jsonwebtoken::decode(token, &key, &rules).map_err(|_| TokenFailure::Invalid)?.claims;
+        // Verified once, read twice: its times first, then what it claims.
+        let verified = jsonwebtoken::decode::<serde_json::Value>(token, &key, &rules);
+        let claims = verified.map_err(|_| TokenFailure::Invalid)?.claims;
+        let times = Times::deserialize(&claims).map_err(|_| TokenFailure::Invalid)?;
         if audience.is_some() && times.aud.is_none() {
             return Err(TokenFailure::Invalid);
         }
@@ -203,7 +206,7 @@ impl Service {
         if times.nbf.is_some_and(|nbf| nbf > now) {
             return Err(TokenFailure::Invalid);
         }
-        Ok(jsonwebtoken::decode(token, &key, &rules).map_err(|_| TokenFailure::Invalid)?.claims)
+        serde_json::from_value(claims).map_err(|_| TokenFailure::Invalid)
     }
 
     /// The user behind a caller, and the key, as they are now.
@@ -286,7 +289,7 @@ impl Service {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Times {
     exp: Option<i64>,
     nbf: Option<i64>,
