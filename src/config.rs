@@ -32,6 +32,14 @@ pub struct Settings {
     pub tape_keep: u64,
     /// How many threads serve HTTP.
     pub workers: usize,
+    /// Whether requests are counted: `on` or `off`. Caps on batches, bodies, sockets and requests under way stay.
+    pub rate_limits: Switch,
+    /// Whether keys are issued to admitted users only; none for what the scenario says.
+    pub closed_beta_mode: Option<bool>,
+    /// Whether free users may help themselves to a key that reads; none for what the scenario says.
+    pub self_serve_issuance: Option<bool>,
+    /// Whether the runtime allowlist is enforced; none for what the scenario says.
+    pub allowlist: Option<bool>,
     /// The HS256 secret of Supabase-style tokens; none to derive it from the seed.
     #[serde(deserialize_with = "text", skip_serializing)]
     pub jwt_secret: Option<String>,
@@ -47,6 +55,41 @@ pub enum DurabilityName {
     Process,
     /// No file at all.
     Memory,
+}
+
+/// On or off. A word, and also what a TOML file or a variable may say instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "SwitchWord")]
+pub enum Switch {
+    /// On.
+    #[serde(rename = "on")]
+    On,
+    /// Off.
+    #[serde(rename = "off")]
+    Off,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SwitchWord {
+    Flag(bool),
+    Word(OnOff),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum OnOff {
+    On,
+    Off,
+}
+
+impl From<SwitchWord> for Switch {
+    fn from(word: SwitchWord) -> Self {
+        match word {
+            SwitchWord::Flag(true) | SwitchWord::Word(OnOff::On) => Self::On,
+            SwitchWord::Flag(false) | SwitchWord::Word(OnOff::Off) => Self::Off,
+        }
+    }
 }
 
 /// The names of [`ClockMode`].
@@ -92,13 +135,17 @@ impl Default for Settings {
             open: false,
             tape_keep: 2 << 30,
             workers: 1,
+            rate_limits: Switch::On,
+            closed_beta_mode: None,
+            self_serve_issuance: None,
+            allowlist: None,
             jwt_secret: None,
         }
     }
 }
 
 /// The variables that are settings. Others with the prefix belong to somebody else.
-const VARIABLES: [&str; 12] = [
+const VARIABLES: [&str; 16] = [
     "listen",
     "data",
     "scenario",
@@ -110,6 +157,10 @@ const VARIABLES: [&str; 12] = [
     "open",
     "tape_keep",
     "workers",
+    "rate_limits",
+    "closed_beta_mode",
+    "self_serve_issuance",
+    "allowlist",
     "jwt_secret",
 ];
 
@@ -161,6 +212,18 @@ mod tests {
         let flags = serde_json::json!({"listen": "127.0.0.1:2"});
         let settings = Settings::load(Some(file.path()), &flags).expect("valid");
         assert_eq!((settings.listen.as_str(), settings.workers, settings.agents), ("127.0.0.1:2", 2, true));
+    }
+
+    #[test]
+    fn limits_are_switched_by_a_word_or_a_flag() {
+        for (written, expected) in [("\"off\"", Switch::Off), ("false", Switch::Off), ("\"on\"", Switch::On)]
+        {
+            let file = tempfile::NamedTempFile::new().expect("a temporary file");
+            std::fs::write(file.path(), format!("rate_limits = {written}\n")).expect("written");
+            let settings = Settings::load(Some(file.path()), &serde_json::json!({})).expect("valid");
+            assert_eq!(settings.rate_limits, expected, "{written}");
+        }
+        assert_eq!(Settings::default().rate_limits, Switch::On);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! `papertape serve`: a world behind its surfaces, until a signal ends it.
 
-use crate::config::{ClockName, DurabilityName, Settings};
+use crate::config::{ClockName, DurabilityName, Settings, Switch};
 use crate::http::{self, Guard, Listen};
 use crate::service::Service;
 use crate::surface;
 use crate::world::agents::Agents;
 use crate::world::scenario::{Persona, Scenario, personas};
-use crate::world::{Options, World};
+use crate::world::{GateSettings, Options, World};
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
@@ -51,6 +51,18 @@ pub(super) struct Flags {
     /// Threads that serve HTTP [default: 1]
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
+    /// Whether requests are counted; caps on batches, bodies and sockets stay either way [default: on]
+    #[arg(long, value_name = "on|off", value_parser = ["on", "off"])]
+    rate_limits: Option<String>,
+    /// Whether keys are issued to admitted users only [default: as the scenario says]
+    #[arg(long, value_name = "BOOL")]
+    closed_beta_mode: Option<bool>,
+    /// Whether free users may help themselves to a key that reads [default: as the scenario says]
+    #[arg(long, value_name = "BOOL")]
+    self_serve_issuance: Option<bool>,
+    /// Whether only users on the allowlist come in [default: as the scenario says]
+    #[arg(long, value_name = "BOOL")]
+    allowlist: Option<bool>,
     /// A TOML file of these settings
     #[arg(long, value_name = "FILE", env = "PAPERTAPE_CONFIG")]
     config: Option<PathBuf>,
@@ -74,6 +86,10 @@ impl Flags {
         say("open", self.open.then_some(Value::Bool(true)));
         say("tape_keep", self.tape_keep.map(Value::from));
         say("workers", self.workers.map(Value::from));
+        say("rate_limits", self.rate_limits.clone().map(Value::from));
+        say("closed_beta_mode", self.closed_beta_mode.map(Value::from));
+        say("self_serve_issuance", self.self_serve_issuance.map(Value::from));
+        say("allowlist", self.allowlist.map(Value::from));
         Value::Object(said)
     }
 }
@@ -111,6 +127,11 @@ impl Running {
             scenario,
             scenario_given: settings.scenario.is_some(),
             seed: settings.seed,
+            gates: GateSettings {
+                closed_beta: settings.closed_beta_mode,
+                self_serve: settings.self_serve_issuance,
+                allowlist: settings.allowlist,
+            },
             jwt_secret: settings.jwt_secret.clone(),
             tape_keep: settings.tape_keep,
         })
@@ -119,7 +140,7 @@ impl Running {
         let addresses: Vec<_> =
             listeners.iter().map(std::net::TcpListener::local_addr).collect::<Result<_, _>>()?;
         let hosts = addresses.iter().map(|address| address.ip().to_string()).collect();
-        let service = Service::new(Arc::clone(&world));
+        let service = Service::new(Arc::clone(&world), settings.rate_limits == Switch::On);
         let server = http::serve(
             listeners,
             settings.workers.max(1),

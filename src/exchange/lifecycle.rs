@@ -17,18 +17,32 @@ const CREATED_MAX: Usd = Usd::from_dollars(1_000_000_000_000);
 type Whose = (AccountId, MarketId, Outcome);
 
 impl Exchange {
+    /// Whether these accounts may all be opened.
+    ///
+    /// # Errors
+    /// [`Reject::AccountsFull`], or why one of them can't be.
+    pub fn may_open<'a>(&self, wanted: impl Iterator<Item = &'a OpenAccount>) -> Result<(), Reject> {
+        let (mut accounts, mut cash) = (self.accounts.len(), Usd::ZERO);
+        for new in wanted {
+            accounts += 1;
+            if accounts > index(self.limits.accounts_max) {
+                return Err(Reject::AccountsFull);
+            }
+            if new.cash.is_negative() {
+                return Err(Reject::InvalidQuantity);
+            }
+            self.may_create(new.cash)?;
+            cash += new.cash;
+        }
+        self.may_create(cash)
+    }
+
     pub(super) fn open_account(
         &mut self,
         new: &OpenAccount,
         events: &mut Vec<Event>,
     ) -> Result<Receipt, Reject> {
-        if self.accounts.len() >= index(self.limits.accounts_max) {
-            return Err(Reject::AccountsFull);
-        }
-        if new.cash.is_negative() {
-            return Err(Reject::InvalidQuantity);
-        }
-        self.may_create(new.cash)?;
+        self.may_open(std::iter::once(new))?;
         let id = AccountId(u32::try_from(self.accounts.len() + 1).expect("BUG: below accounts_max"));
         self.accounts.push(Account::new(id, new.user, new.venue, new.role, new.cash));
         self.granted += new.cash;

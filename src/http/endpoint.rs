@@ -5,6 +5,7 @@ use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// One verb on one path.
@@ -34,10 +35,13 @@ pub struct Surface {
     /// Its answer to a caller that may not call at all, and why not.
     pub refused: fn(&HttpRequest, &str) -> HttpResponse,
     /// Its answer to a path nobody knows.
-    pub not_found: fn(&HttpRequest) -> HttpResponse,
+    pub not_found: fn(HttpRequest) -> Answering,
     /// Its answer to a verb that a known path does not have. The verbs it has are given.
-    pub wrong_verb: fn(&HttpRequest, &str) -> HttpResponse,
+    pub wrong_verb: fn(HttpRequest, String) -> Answering,
 }
+
+/// An answer on its way.
+pub type Answering = Pin<Box<dyn Future<Output = HttpResponse>>>;
 
 /// Registers every path as a resource of its own, never a scope on a shared prefix. Paths without variables
 /// come first, so that they win. `owner` says whose envelope an unknown path gets.
@@ -54,16 +58,13 @@ pub fn mount(app: &mut ServiceConfig, surfaces: &[Surface], owner: fn(&str) -> u
         app.service(resource(&path, &endpoints, surfaces[number].wrong_verb));
     }
     let answers: Vec<_> = surfaces.iter().map(|surface| surface.not_found).collect();
-    app.default_service(web::to(move |request: HttpRequest| {
-        let answer = answers[owner(request.path())](&request);
-        async move { answer }
-    }));
+    app.default_service(web::to(move |request: HttpRequest| answers[owner(request.path())](request)));
 }
 
 fn resource(
     path: &str,
     endpoints: &[(usize, &Endpoint)],
-    wrong_verb: fn(&HttpRequest, &str) -> HttpResponse,
+    wrong_verb: fn(HttpRequest, String) -> Answering,
 ) -> impl HttpServiceFactory + 'static {
     let mut resource = web::resource(path.to_owned());
     let mut verbs = Vec::new();
@@ -74,11 +75,10 @@ fn resource(
     verbs.sort_unstable();
     let allowed = verbs.join(", ");
     resource.default_service(web::to(move |request: HttpRequest| {
-        let answer = if request.method() == Method::OPTIONS {
-            super::guard::preflight(&request, &allowed)
-        } else {
-            wrong_verb(&request, &allowed)
-        };
-        async move { answer }
+        if request.method() == Method::OPTIONS {
+            let answer: Answering = Box::pin(std::future::ready(super::guard::preflight(&request, &allowed)));
+            return answer;
+        }
+        wrong_verb(request, allowed.clone())
     }))
 }

@@ -5,7 +5,7 @@ mod guard;
 mod server;
 mod socket;
 
-pub use endpoint::{Endpoint, Surface, mount};
+pub use endpoint::{Answering, Endpoint, Surface, mount};
 pub use guard::{Guard, cors};
 pub use server::{Listen, ListenError, bind, serve};
 pub use socket::{Closed, Incoming, Socket};

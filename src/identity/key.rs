@@ -55,6 +55,22 @@ impl Permissions {
     /// See and trade.
     pub const TRADE: Self = Self { read: true, trade: true };
 
+    /// These and no others.
+    #[must_use]
+    pub fn of(permissions: &[Permission]) -> Self {
+        let has = |one| permissions.contains(&one);
+        Self { read: has(Permission::Read), trade: has(Permission::Trade) }
+    }
+
+    /// What a key of a tier may do unless less is asked for (polysimulator.md §4.9).
+    #[must_use]
+    pub const fn usual(tier: Tier) -> Self {
+        match tier {
+            Tier::Free => Self::READ,
+            Tier::Pro | Tier::ProPlus | Tier::Enterprise => Self::TRADE,
+        }
+    }
+
     /// Whether a permission is among them.
     #[must_use]
     pub const fn include(self, permission: Permission) -> bool {
@@ -102,18 +118,25 @@ pub struct Key {
     pub expires_at: Option<Timestamp>,
     /// A beta key's cut-off: from then on it reads, at the free tier's limits.
     pub beta_until: Option<Timestamp>,
+    /// The key that it was rotated into. Until it expires both work.
+    pub successor: Option<KeyId>,
 }
 
 impl Key {
-    /// Whether the key itself still works. A beta key does not expire: it is cut off instead (§3.4, 4).
-    pub(super) fn usable(&self, at: Timestamp) -> Result<(), KeyFailure> {
+    /// Whether the key itself still works. A beta key does not expire (it is cut off instead, §3.4, 4) unless it
+    /// was rotated (§23, Q23).
+    ///
+    /// # Errors
+    /// [`KeyFailure`], of the key alone.
+    pub fn usable(&self, at: Timestamp) -> Result<(), KeyFailure> {
         if self.revoked {
             return Err(KeyFailure::Unknown);
         }
         if !self.active {
             return Err(KeyFailure::Deactivated);
         }
-        if self.beta_until.is_none() && self.expires_at.is_some_and(|expires| expires <= at) {
+        let may_expire = self.beta_until.is_none() || self.successor.is_some();
+        if may_expire && self.expires_at.is_some_and(|expires| expires <= at) {
             return Err(KeyFailure::Expired);
         }
         Ok(())

@@ -1,14 +1,22 @@
 //! Who may do what: users, their keys, tiers and gates. Pure: time comes in, nothing secret is kept.
 //!
-//! A credential is looked up by the SHA-256 of its full text; the text itself never gets here.
+//! A credential is looked up by the SHA-256 of its full text; the text itself never gets here. What changes is
+//! decided first (`decide`, an [`Event`] for each change or the first [`Reject`](crate::types::Reject)) and
+//! then taken in, which cannot fail.
 
+mod command;
+mod decide;
 mod key;
+mod quota;
 mod tier;
 mod user;
 
+pub use command::{Command, Event, NewKey, OwnKey, Print, Whom};
+pub use decide::ACTIVE_KEYS_MAX;
 pub use key::{Caller, Key, KeyFailure, Permission, Permissions, Scheme, hash_secret};
-pub use tier::{Tier, TierRules, Tiers};
-pub use user::{Gates, User};
+pub use quota::{Standing, Windows};
+pub use tier::{AddressRules, Tier, TierRules, Tiers};
+pub use user::{Cohort, Gates, User};
 
 use crate::types::{KeyId, Timestamp, UserId, index};
 use serde::{Deserialize, Serialize};
@@ -21,9 +29,11 @@ pub struct Identity {
     users: Vec<User>,
     keys: Vec<Key>,
     by_hash: BTreeMap<[u8; 32], KeyId>,
+    by_user: BTreeMap<UserId, Vec<KeyId>>,
     by_subject: BTreeMap<String, UserId>,
     gates: Gates,
     tiers: Tiers,
+    cohorts: Vec<Cohort>,
 }
 
 /// What is written of it: the look-up tables follow from the rest.
@@ -33,18 +43,19 @@ struct Stored {
     keys: Vec<Key>,
     gates: Gates,
     tiers: Tiers,
+    cohorts: Vec<Cohort>,
 }
 
 impl From<Identity> for Stored {
     fn from(identity: Identity) -> Self {
-        let Identity { users, keys, gates, tiers, .. } = identity;
-        Self { users, keys, gates, tiers }
+        let Identity { users, keys, gates, tiers, cohorts, .. } = identity;
+        Self { users, keys, gates, tiers, cohorts }
     }
 }
 
 impl From<Stored> for Identity {
     fn from(stored: Stored) -> Self {
-        let mut identity = Self::new(stored.gates, stored.tiers);
+        let mut identity = Self::new(stored.gates, stored.tiers, stored.cohorts);
         for user in stored.users {
             identity.add_user(user);
         }
@@ -58,24 +69,43 @@ impl From<Stored> for Identity {
 impl Identity {
     /// Nobody yet.
     #[must_use]
-    pub fn new(gates: Gates, tiers: Tiers) -> Self {
-        Self { gates, tiers, ..Self::default() }
+    pub fn new(gates: Gates, tiers: Tiers, cohorts: Vec<Cohort>) -> Self {
+        Self { gates, tiers, cohorts, ..Self::default() }
     }
 
     /// Takes a user in and gives it the next id.
     pub fn add_user(&mut self, user: User) -> UserId {
-        let id = UserId(u32::try_from(self.users.len() + 1).expect("BUG: four billion users"));
-        self.by_subject.insert(user.subject.clone(), id);
+        let id = self.next_user();
+        if !user.subject.is_empty() {
+            self.by_subject.insert(user.subject.clone(), id);
+        }
         self.users.push(user);
         id
     }
 
     /// Takes a key in and gives it the next id. Its hash must be new.
     pub fn add_key(&mut self, key: Key) -> KeyId {
-        let id = KeyId(u32::try_from(self.keys.len() + 1).expect("BUG: four billion keys"));
+        let id = self.next_key();
         self.by_hash.insert(key.hash, id);
+        self.by_user.entry(key.user).or_default().push(id);
         self.keys.push(key);
         id
+    }
+
+    fn next_user(&self) -> UserId {
+        UserId(u32::try_from(self.users.len() + 1).expect("BUG: four billion users"))
+    }
+
+    fn next_key(&self) -> KeyId {
+        KeyId(u32::try_from(self.keys.len() + 1).expect("BUG: four billion keys"))
+    }
+
+    fn user_mut(&mut self, user: UserId) -> &mut User {
+        self.users.get_mut(index(user.0 - 1)).expect("BUG: an event of a user who never was")
+    }
+
+    fn key_mut(&mut self, key: KeyId) -> &mut Key {
+        self.keys.get_mut(index(key.0 - 1)).expect("BUG: an event of a key that never was")
     }
 
     /// A user, if it exists and was not deleted.
@@ -96,9 +126,34 @@ impl Identity {
         self.by_subject.get(subject).copied().filter(|user| self.user(*user).is_some())
     }
 
+    /// Whether an access token's subject names a user who was deleted.
+    #[must_use]
+    pub fn was_deleted(&self, subject: &str) -> bool {
+        self.by_subject.get(subject).is_some_and(|user| self.user(*user).is_none())
+    }
+
+    /// Every user who was not deleted, in the order of their ids.
+    pub fn users(&self) -> impl Iterator<Item = (UserId, &User)> {
+        (1..).map(UserId).zip(&self.users).filter(|(_, user)| !user.deleted)
+    }
+
     /// The keys of a user, the oldest first.
     pub fn keys_of(&self, user: UserId) -> impl Iterator<Item = (KeyId, &Key)> {
-        (1..).map(KeyId).zip(&self.keys).filter(move |(_, key)| key.user == user)
+        let ids = self.by_user.get(&user).map(Vec::as_slice).unwrap_or_default();
+        ids.iter().filter_map(|id| Some((*id, self.key(*id)?)))
+    }
+
+    /// The groups users are admitted in.
+    #[must_use]
+    pub fn cohorts(&self) -> &[Cohort] {
+        &self.cohorts
+    }
+
+    /// How many users a cohort has.
+    #[must_use]
+    pub fn members(&self, label: &str) -> u32 {
+        let is_member = |(_, user): &(UserId, &User)| user.cohorts.iter().any(|cohort| cohort == label);
+        u32::try_from(self.users().filter(is_member).count()).unwrap_or(u32::MAX)
     }
 
     /// The switches in force.
@@ -122,23 +177,40 @@ impl Identity {
         let key = self.key(id).expect("BUG: a hash without its key");
         key.usable(at)?;
         let user = self.user(key.user).ok_or(KeyFailure::OwnerNotFound)?;
-        let cut_off = key.is_cut_off(at);
-        if self.gates.allowlist && (!user.allowlisted || user.flagged) {
+        if user.is_restricted(&self.gates) {
             return Err(KeyFailure::Restricted);
         }
-        Ok(Caller {
-            key: Some(id),
-            user: key.user,
-            tier: if cut_off { Tier::Free } else { key.tier },
-            permissions: if cut_off { Permissions::READ } else { key.permissions },
-            cut_off,
-        })
+        Ok(caller(id, key, at))
+    }
+
+    /// Whom a key speaks for and under which limits, wherever it works.
+    #[must_use]
+    pub fn speaks_for(&self, id: KeyId, at: Timestamp) -> Option<Caller> {
+        self.key(id).filter(|key| key.usable(at).is_ok()).map(|key| caller(id, key, at))
     }
 
     /// Whether a command that this key authorised may still be carried out.
     #[must_use]
     pub fn may_still_act(&self, key: KeyId, at: Timestamp) -> bool {
-        self.key(key).is_some_and(|key| key.usable(at).is_ok() && self.user(key.user).is_some())
+        self.key(key).is_some_and(|key| key.usable(at).is_ok() && self.may_come_in(key.user))
+    }
+
+    /// Whether a user is there and the runtime gate lets it in.
+    #[must_use]
+    pub fn may_come_in(&self, user: UserId) -> bool {
+        self.user(user).is_some_and(|user| !user.is_restricted(&self.gates))
+    }
+}
+
+/// A beta key past its cut-off reads, under the free tier's limits (polysimulator.md §5.6).
+fn caller(id: KeyId, key: &Key, at: Timestamp) -> Caller {
+    let cut_off = key.is_cut_off(at);
+    Caller {
+        key: Some(id),
+        user: key.user,
+        tier: if cut_off { Tier::Free } else { key.tier },
+        permissions: if cut_off { Permissions::READ } else { key.permissions },
+        cut_off,
     }
 }
 
@@ -149,7 +221,8 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_000);
 
     fn world(key: Key, user: User) -> Identity {
-        let mut identity = Identity::new(Gates { allowlist: true, ..Gates::default() }, Tiers::default());
+        let mut identity =
+            Identity::new(Gates { allowlist: true, ..Gates::default() }, Tiers::default(), Vec::new());
         identity.add_user(user);
         identity.add_key(key);
         identity
@@ -169,6 +242,7 @@ mod tests {
             created_at: Timestamp::default(),
             expires_at: None,
             beta_until: None,
+            successor: None,
         }
     }
 
@@ -203,6 +277,12 @@ mod tests {
             ("not allowed", key(), User { allowlisted: false, ..user() }, Err(KeyFailure::Restricted)),
             ("flagged", key(), User { flagged: true, ..user() }, Err(KeyFailure::Restricted)),
             ("cut off", Key { beta_until: past, expires_at: past, ..key() }, user(), Ok((Tier::Free, true))),
+            (
+                "a beta key that was rotated",
+                Key { beta_until: past, expires_at: past, successor: Some(KeyId(2)), ..key() },
+                user(),
+                Err(KeyFailure::Expired),
+            ),
             (
                 "not yet",
                 Key { expires_at: Some(Timestamp::from_seconds(1_001)), ..key() },

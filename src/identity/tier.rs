@@ -32,9 +32,15 @@ impl Tier {
             Self::Enterprise => "enterprise",
         }
     }
+
+    /// The tier that a word names.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|tier| tier.name() == word)
+    }
 }
 
-/// The limits of one plan (polysimulator.md §6.1). They come from the scenario.
+/// The limits of one plan (polysimulator.md §6.1, §14). They come from the scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TierRules {
     /// Requests in one second.
@@ -49,11 +55,33 @@ pub struct TierRules {
     pub in_flight_max: u32,
     /// The API wallet's opening cash, in micro-dollars.
     pub baseline: Usd,
+    /// Sandbox wallets that are not archived, per user.
+    pub sandboxes_max: u32,
+    /// A sandbox wallet's opening cash, in micro-dollars.
+    pub sandbox_baseline: Usd,
+    /// How often the MAIN wallet may be reset in 30 days; none for as often as one likes.
+    pub main_resets_max: Option<u32>,
 }
 
-/// The limits of every plan.
+/// Requests of one address without a key: a plain rate.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressRules {
+    /// In one second.
+    pub requests_per_second: u32,
+    /// In one minute.
+    pub requests_per_minute: u32,
+    /// Calls for a first key in one minute (polysimulator.md §4.1).
+    pub bootstraps_per_minute: u32,
+    /// Calls for a first key in one hour.
+    pub bootstraps_per_hour: u32,
+}
+
+/// The limits of every plan, and of those who have none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tiers {
+    /// Of an address.
+    pub anonymous: AddressRules,
     /// Of [`Tier::Free`].
     pub free: TierRules,
     /// Of [`Tier::Pro`].

@@ -1,6 +1,7 @@
-//! Users and the switches that gate them.
+//! Users, the switches that gate them, and the groups they are admitted in.
 
 use super::tier::Tier;
+use crate::types::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// A person or program, the same through every surface.
@@ -9,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct User {
     /// The persona's name, or what the user is called.
     pub name: String,
-    /// The subject of its access tokens: a UUID.
+    /// The subject of its access tokens: a UUID. Empty until somebody comes with one.
     pub subject: String,
     /// Its address.
     pub email: String,
@@ -33,10 +34,17 @@ impl User {
     pub fn named(name: &str, plan: Tier) -> Self {
         Self { name: name.to_owned(), plan, ..Self::default() }
     }
+
+    /// Whether the runtime gate is shut to it (polysimulator.md §5.4).
+    #[must_use]
+    pub fn is_restricted(&self, gates: &Gates) -> bool {
+        gates.allowlist && (!self.allowlisted || self.flagged)
+    }
 }
 
 /// The switches of polysimulator.md §5.1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Gates {
     /// New keys are issued only to admins and admitted cohorts.
     pub closed_beta: bool,
@@ -44,4 +52,15 @@ pub struct Gates {
     pub self_serve: bool,
     /// Whether the runtime allowlist is enforced.
     pub allowlist: bool,
+}
+
+/// A group of users who are admitted together. A label without rules has no bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cohort {
+    /// What it is called.
+    pub label: String,
+    /// How many may be in it.
+    pub cap: u32,
+    /// When its keys are cut off.
+    pub cutoff: Option<Timestamp>,
 }

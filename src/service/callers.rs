@@ -1,7 +1,10 @@
 //! Who asks, proved by a credential; and what that proof allows.
 
 use super::Service;
-use crate::identity::{Caller, Key, KeyFailure, Permission, Permissions, Tier, Tiers, User, hash_secret};
+use super::wallets::is_wallet;
+use crate::identity::{
+    self, Caller, Cohort, Key, KeyFailure, Permission, Permissions, Tier, Tiers, User, hash_secret,
+};
 use crate::types::{AccountId, KeyId, Reject, UserId};
 use crate::world::Authority;
 use crate::world::scenario::Purse;
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 /// Why an access token does not let its holder in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenFailure {
     /// Malformed, wrongly signed, for another audience, or of a role that may not come in.
     #[error("invalid token")]
@@ -19,9 +22,45 @@ pub enum TokenFailure {
     /// Past its end.
     #[error("token expired")]
     Expired,
+    /// Its user was deleted.
+    #[error("the user is gone")]
+    UserGone,
     /// Its user is not on the allowlist, or is flagged.
     #[error("access restricted")]
     Restricted,
+    /// It is seen for the first time, and no user can be made of it.
+    #[error("{0}")]
+    Refused(Reject),
+}
+
+/// Whether the runtime gate counts (polysimulator.md §5.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuntimeGate {
+    /// Who is restricted does not come in.
+    Shut,
+    /// Everyone comes in: another gate decides behind it.
+    Passed,
+}
+
+/// The proof that a caller may manage its own keys and wallets. Made in one place only.
+#[derive(Clone, Copy, Debug)]
+pub struct MayManage {
+    user: UserId,
+    by: Authority,
+}
+
+impl MayManage {
+    /// Whose.
+    #[must_use]
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// What the sequencer checks once more.
+    #[must_use]
+    pub(super) fn by(&self) -> Authority {
+        self.by
+    }
 }
 
 /// The proof that a caller may trade on an account. Made in one place only.
@@ -42,7 +81,18 @@ impl MayTrade {
     /// Who may trade on an account may see it.
     #[must_use]
     pub fn reads(&self) -> MayRead {
-        MayRead { user: self.user, accounts: vec![self.account] }
+        Self::read_all(std::slice::from_ref(self))
+    }
+
+    /// Who may trade on some accounts of one user may see them all.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[must_use]
+    pub fn read_all(permits: &[Self]) -> MayRead {
+        let user = permits.first().expect("BUG: a permit for nothing").user;
+        assert!(permits.iter().all(|permit| permit.user == user), "BUG: permits of two users");
+        MayRead { user, accounts: permits.iter().map(|permit| permit.account).collect() }
     }
 
     /// What the sequencer checks once more.
@@ -87,13 +137,19 @@ pub enum NotAllowed {
 struct SessionClaims {
     sub: Option<String>,
     role: Option<String>,
+    email: Option<String>,
 }
+
+/// The longest address that is kept of a token, in bytes.
+const EMAIL_MAX: usize = 320;
 
 /// Claims of this server's own socket tokens.
 #[derive(Debug, Serialize, Deserialize)]
 struct SocketClaims {
     sub: u32,
     kid: Option<u32>,
+    /// Ids of keys begin again with a world that is reset.
+    epoch: u32,
     tier: Tier,
     scope: String,
     iat: i64,
@@ -104,34 +160,59 @@ struct SocketClaims {
 pub const SOCKET_TOKEN_SECONDS: i64 = 60;
 
 impl Service {
-    /// Who a key speaks for.
+    /// Who a key speaks for. A key that works is noted as used.
     ///
     /// # Errors
     /// [`KeyFailure`], in the documented order.
     pub fn authenticate_key(&self, secret: &str) -> Result<Caller, KeyFailure> {
-        self.world.directory().identity.clone().authenticate(&hash_secret(secret), self.now())
+        let now = self.now();
+        let caller = self.world.directory().identity.authenticate(&hash_secret(secret), now)?;
+        self.note_use(&caller, now);
+        Ok(caller)
     }
 
-    /// Who a Supabase-style access token speaks for (polysimulator.md §3.6).
+    /// Who a Supabase-style access token speaks for (polysimulator.md §3.6). Somebody seen for the first time
+    /// becomes a user.
     ///
     /// # Errors
     /// [`TokenFailure`].
-    pub fn authenticate_session(&self, token: &str) -> Result<Caller, TokenFailure> {
+    pub async fn authenticate_session(&self, token: &str, gate: RuntimeGate) -> Result<Caller, TokenFailure> {
         let secret = self.world.secrets().jwt_secret();
         let claims: SessionClaims = self.decode(token, &secret, Some("authenticated"))?;
         if matches!(claims.role.as_deref(), Some("anon" | "service_role")) {
             return Err(TokenFailure::Invalid);
         }
-        let subject =
-            claims.sub.filter(|sub| uuid::Uuid::try_parse(sub).is_ok()).ok_or(TokenFailure::Invalid)?;
-        let identity = self.world.directory().identity.clone();
-        let user = identity.subject(&subject).ok_or(TokenFailure::Invalid)?;
-        let found = identity.user(user).ok_or(TokenFailure::Invalid)?;
-        if identity.gates().allowlist && (!found.allowlisted || found.flagged) {
+        // One way to write it, or one subject could be several users.
+        let subject = claims.sub.and_then(|sub| uuid::Uuid::try_parse(&sub).ok());
+        let subject = subject.ok_or(TokenFailure::Invalid)?.hyphenated().to_string();
+        let user = self.user_of(subject, claims.email).await?;
+        let directory = self.world.directory();
+        let found = directory.identity.user(user).ok_or(TokenFailure::UserGone)?;
+        if gate == RuntimeGate::Shut && found.is_restricted(directory.identity.gates()) {
             return Err(TokenFailure::Restricted);
         }
-        let permissions = if found.plan == Tier::Free { Permissions::READ } else { Permissions::TRADE };
-        Ok(Caller { key: None, user, tier: found.plan, permissions, cut_off: false })
+        Ok(Caller {
+            key: None,
+            user,
+            tier: found.plan,
+            permissions: Permissions::usual(found.plan),
+            cut_off: false,
+        })
+    }
+
+    /// The user of a subject, made now if it was never seen before.
+    async fn user_of(&self, subject: String, email: Option<String>) -> Result<UserId, TokenFailure> {
+        let known = |subject: &str| self.world.directory().identity.subject(subject);
+        if let Some(user) = known(&subject) {
+            return Ok(user);
+        }
+        let email = email.filter(|email| email.len() <= EMAIL_MAX).unwrap_or_default();
+        let join = identity::Command::Join { subject: subject.clone(), email };
+        match self.change(Authority::System, join).await {
+            Ok(_) => known(&subject).ok_or(TokenFailure::UserGone),
+            Err(Reject::UserNotFound) => Err(TokenFailure::UserGone),
+            Err(reject) => Err(TokenFailure::Refused(reject)),
+        }
     }
 
     /// A token that opens a socket for a minute (polysimulator.md §4.8).
@@ -144,6 +225,7 @@ impl Service {
         let claims = SocketClaims {
             sub: caller.user.0,
             kid: caller.key.map(|key| key.0),
+            epoch: self.catalog().epoch(),
             tier: caller.tier,
             scope: "ws".to_owned(),
             iat,
@@ -159,13 +241,14 @@ impl Service {
     /// [`TokenFailure`].
     pub fn authenticate_socket(&self, token: &str) -> Result<Caller, TokenFailure> {
         let claims: SocketClaims = self.decode(token, &self.world.secrets().ws_secret(), None)?;
-        let identity = self.world.directory().identity.clone();
+        let directory = self.world.directory();
+        let identity = &directory.identity;
         let key = claims.kid.map(KeyId);
         let is_alive = match key {
             Some(key) => identity.may_still_act(key, self.now()),
-            None => identity.user(UserId(claims.sub)).is_some(),
+            None => identity.may_come_in(UserId(claims.sub)),
         };
-        if claims.scope != "ws" || !is_alive {
+        if claims.scope != "ws" || claims.epoch != directory.catalog.epoch() || !is_alive {
             return Err(TokenFailure::Invalid);
         }
         Ok(Caller {
@@ -223,48 +306,65 @@ impl Service {
         crate::types::index(self.world.directory().identity.tiers().of(caller.tier).batch_size_max)
     }
 
-    /// The cash that a caller's plan begins with.
-    #[must_use]
-    pub fn baseline(&self, caller: &Caller) -> crate::types::Usd {
-        self.world.directory().identity.tiers().of(caller.tier).baseline
-    }
-
     /// The limits of every plan.
     #[must_use]
     pub fn tiers(&self) -> Tiers {
         *self.world.directory().identity.tiers()
     }
 
-    /// The keys of a user, the oldest first.
+    /// The groups users are admitted in, each with how many are in it.
     #[must_use]
-    pub fn keys_of(&self, user: UserId) -> Vec<(KeyId, Key)> {
-        self.world.directory().identity.clone().keys_of(user).map(|(id, key)| (id, key.clone())).collect()
+    pub fn cohorts(&self) -> Vec<(Cohort, u32)> {
+        let identity = &self.world.directory().identity;
+        identity.cohorts().iter().map(|cohort| (cohort.clone(), identity.members(&cohort.label))).collect()
     }
 
-    /// The proof that a caller may trade on its account for a purpose.
+    /// The proof that a caller may manage its own keys and wallets: whoever came in may.
+    #[must_use]
+    pub fn may_manage(&self, caller: &Caller) -> MayManage {
+        MayManage {
+            user: caller.user,
+            by: caller.key.map_or(Authority::Session(caller.user), Authority::Key),
+        }
+    }
+
+    /// The proof that a caller may trade on its account for a purpose. A MAIN wallet trades on the web only.
     ///
     /// # Errors
-    /// [`NotAllowed`] if the credential may not trade, or there is no such account.
+    /// [`NotAllowed`] if the credential may not trade, or there is no such account, or it is archived.
     pub fn may_trade(&self, caller: &Caller, purse: Purse) -> Result<MayTrade, NotAllowed> {
         if !caller.permissions.include(Permission::Trade) {
             return Err(NotAllowed::Lacks(Permission::Trade));
         }
         let key = caller.key.ok_or(NotAllowed::Lacks(Permission::Trade))?;
-        let account = self.world.directory().purse(caller.user, purse);
-        let account = account.ok_or(NotAllowed::Refused(Reject::AccountNotFound))?;
-        Ok(MayTrade { user: caller.user, account, by: Authority::Key(key) })
+        if purse == Purse::Main {
+            return Err(NotAllowed::Refused(Reject::WrongWalletKind));
+        }
+        let directory = self.world.directory();
+        let wallet = directory.wallets.get(caller.user, purse);
+        let wallet = wallet.ok_or(NotAllowed::Refused(Reject::AccountNotFound))?;
+        if wallet.archived_at.is_some() {
+            return Err(NotAllowed::Refused(Reject::WalletNotFound));
+        }
+        Ok(MayTrade { user: caller.user, account: wallet.account, by: Authority::Key(key) })
     }
 
-    /// The proof that a caller may start its account for a purpose over. Owning it is enough.
+    /// The proofs for every wallet a caller may trade on, the API wallet first.
     ///
     /// # Errors
-    /// [`NotAllowed`] if there is no such account.
-    pub fn may_reset(&self, caller: &Caller, purse: Purse) -> Result<MayTrade, NotAllowed> {
-        let owner = Caller { permissions: Permissions::TRADE, ..*caller };
-        self.may_trade(&owner, purse)
+    /// [`NotAllowed`] if the credential may not trade.
+    pub fn may_trade_everywhere(&self, caller: &Caller) -> Result<Vec<MayTrade>, NotAllowed> {
+        let directory = self.world.directory();
+        let trades = |purse: Purse| match purse {
+            Purse::Polymarket | Purse::Sandbox(_) => true,
+            Purse::Kalshi | Purse::Main => false,
+        };
+        let in_use =
+            directory.wallets.of_user(caller.user).filter(|(_, wallet)| wallet.archived_at.is_none());
+        in_use.filter(|(purse, _)| trades(*purse)).map(|(purse, _)| self.may_trade(caller, purse)).collect()
     }
 
-    /// The proof that a caller may see its account for a purpose, or all it has.
+    /// The proof that a caller may see its account for a purpose, or every PolySimulator wallet it has.
     ///
     /// # Errors
     /// [`NotAllowed`] if the credential may not read, or there is no such account.
@@ -273,9 +373,9 @@ impl Service {
             return Err(NotAllowed::Lacks(Permission::Read));
         }
         let directory = self.world.directory();
-        let all = directory.purses_of(caller.user);
-        let chosen = all.filter(|(purpose, _)| purse.is_none_or(|purse| *purpose == purse));
-        let accounts: Vec<_> = chosen.map(|(_, account)| account).collect();
+        let is_meant = |own: Purse| purse.map_or(is_wallet(own), |purse| own == purse);
+        let chosen = directory.wallets.of_user(caller.user).filter(|(own, _)| is_meant(*own));
+        let accounts: Vec<_> = chosen.map(|(_, wallet)| wallet.account).collect();
         if accounts.is_empty() {
             return Err(NotAllowed::Refused(Reject::AccountNotFound));
         }

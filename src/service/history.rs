@@ -5,6 +5,7 @@ use super::{MarketSpec, Service};
 use crate::types::{AccountId, MarketId, OrderId, Outcome, Price, Reject, Sequence, Timestamp, Usd};
 use crate::world::ledger::query;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -106,6 +107,35 @@ impl Service {
     pub async fn fills(&self, permit: &MayRead, filter: FillFilter) -> Result<Vec<FillRow>, Reject> {
         let filter = FillFilter { whose: whose(permit), ..filter };
         self.history(move |db| query::fills(db, &filter)).await
+    }
+
+    /// As [`Service::fills`], each with the client's id for its order.
+    ///
+    /// # Errors
+    /// [`Reject::HistoryUnavailable`].
+    pub async fn named_fills(
+        &self,
+        permit: &MayRead,
+        filter: FillFilter,
+    ) -> Result<Vec<(FillRow, Option<Box<str>>)>, Reject> {
+        let filter = FillFilter { whose: whose(permit), ..filter };
+        let accounts = permit.accounts().to_vec();
+        self.history(move |db| {
+            let mut names: BTreeMap<OrderId, Option<Box<str>>> = BTreeMap::new();
+            let mut named = Vec::new();
+            for fill in query::fills(db, &filter)? {
+                let name = match names.entry(fill.order) {
+                    Entry::Occupied(known) => known.get().clone(),
+                    Entry::Vacant(new) => {
+                        let order = query::order(db, fill.order, &accounts)?;
+                        new.insert(order.and_then(|order| order.client_order_id)).clone()
+                    }
+                };
+                named.push((fill, name));
+            }
+            Ok(named)
+        })
+        .await
     }
 
     /// Closed positions, position numbers and counts.

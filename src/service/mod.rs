@@ -6,9 +6,12 @@
 pub mod accounts;
 pub mod callers;
 pub mod history;
+pub mod keys;
 pub mod markets;
 pub mod orders;
+pub mod quota;
 pub mod streams;
+pub mod wallets;
 
 mod steering;
 
@@ -20,13 +23,16 @@ pub use crate::exchange::{
     Receipt as ExchangeReceipt, Status, Touch, Trade, Window,
 };
 pub use crate::identity::{
-    Caller, Gates, Key, KeyFailure, Permission, Permissions, Scheme, Tier, TierRules, Tiers, User,
+    Caller, Cohort, Gates, Key, KeyFailure, Permission, Permissions, Scheme, Standing, Tier, TierRules,
+    Tiers, User,
 };
+pub use crate::world::Wallet;
 pub use crate::world::catalog::Catalog;
 pub use crate::world::hub::{Fill, MarketUpdate, Notice};
 pub use crate::world::scenario::{Persona, Purse, Series, Spot, interval_ms};
 
-pub use steering::Steering;
+pub use crate::identity::Whom;
+pub use steering::{BetaWish, Steering};
 
 /// The one thing a surface talks to. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -35,13 +41,16 @@ pub struct Service {
     books: Arc<markets::BookCache>,
     sockets: Arc<streams::SocketCounter>,
     volumes: Arc<history::VolumeCache>,
+    quotas: Arc<quota::Quotas>,
 }
 
 impl Service {
-    /// The service of a world.
+    /// The service of a world. Without `rate_limits` requests are not counted; every cap stays.
     #[must_use]
-    pub fn new(world: Arc<World>) -> Self {
-        Self { world, books: Arc::default(), sockets: Arc::default(), volumes: Arc::default() }
+    pub fn new(world: Arc<World>, rate_limits: bool) -> Self {
+        let anonymous = world.directory().identity.tiers().anonymous;
+        let quotas = Arc::new(quota::Quotas::new(&anonymous, world.clock(), rate_limits));
+        Self { world, books: Arc::default(), sockets: Arc::default(), volumes: Arc::default(), quotas }
     }
 
     /// World time.

@@ -2,9 +2,10 @@
 
 use super::Service;
 use super::callers::MayTrade;
+use super::history::OrderRow;
 use crate::exchange::{self, Receipt as ExchangeReceipt};
 use crate::types::{MarketId, NewOrder, OrderId, Outcome, Reject, Timestamp};
-use crate::world::{Authority, Claim, Command, Receipt};
+use crate::world::{Claim, Command, Receipt};
 use sha2::{Digest, Sha256};
 
 /// A wish to place an order.
@@ -59,38 +60,51 @@ impl Service {
     /// [`Reject`] if none of them was tried, or nobody can say.
     pub async fn place_many(
         &self,
-        permit: &MayTrade,
-        wishes: Vec<Wish>,
+        wishes: impl Iterator<Item = (MayTrade, Wish)>,
     ) -> Result<Vec<Result<Placed, Reject>>, Reject> {
-        let commands = wishes.into_iter().map(|wish| command(permit, wish)).collect();
+        let commands = wishes.map(|(permit, wish)| command(&permit, wish)).collect();
         let outcomes = self.world.commands(commands).await?;
         Ok(outcomes.into_iter().map(|outcome| placed(outcome?)).collect())
     }
 
-    /// Takes an order back.
-    ///
-    /// # Errors
-    /// The exchange's [`Reject`].
-    pub async fn cancel(&self, permit: &MayTrade, order: OrderId) -> Result<ExchangeReceipt, Reject> {
-        let command = exchange::Command::Cancel { account: permit.account(), order };
-        self.exchange(permit.by(), command).await
-    }
-
-    /// Takes several orders back, and says for each what became of it.
+    /// Takes orders back, on whichever of one user's wallets each is, and says for each what became of it. Most are
+    /// on the first.
     ///
     /// # Errors
     /// [`Reject`] if none of them was tried, or nobody can say.
-    pub async fn cancel_many(
+    pub async fn cancel(
         &self,
-        permit: &MayTrade,
+        permits: &[MayTrade],
         orders: &[OrderId],
-    ) -> Result<Vec<Result<ExchangeReceipt, Reject>>, Reject> {
-        let cancel = |order: &OrderId| Command::Exchange {
-            by: permit.by(),
-            command: exchange::Command::Cancel { account: permit.account(), order: *order },
+    ) -> Result<Vec<Result<ExchangeReceipt, NotCanceled>>, Reject> {
+        let Some(first) = permits.first() else { return Err(Reject::AccountNotFound) };
+        let commands = orders.iter().map(|order| cancel(first, *order)).collect();
+        let mut results = Vec::with_capacity(orders.len());
+        for (order, outcome) in orders.iter().zip(self.world.commands(commands).await?) {
+            results.push(match outcome.and_then(receipt) {
+                Err(Reject::OrderNotOpen) => self.cancel_elsewhere(permits, *order).await?,
+                outcome => outcome.map_err(NotCanceled::Refused),
+            });
+        }
+        Ok(results)
+    }
+
+    /// The exchange knows open orders only: whether one that is not open on the first wallet is on another, or
+    /// over, or was never there, the ledger says.
+    async fn cancel_elsewhere(
+        &self,
+        permits: &[MayTrade],
+        order: OrderId,
+    ) -> Result<Result<ExchangeReceipt, NotCanceled>, Reject> {
+        let Some(row) = self.order(&MayTrade::read_all(permits), order).await? else {
+            return Ok(Err(NotCanceled::Refused(Reject::OrderNotFound)));
         };
-        let outcomes = self.world.commands(orders.iter().map(cancel).collect()).await?;
-        Ok(outcomes.into_iter().map(|outcome| receipt(outcome?)).collect())
+        let other = permits.iter().skip(1).find(|permit| permit.account() == row.account);
+        let Some(permit) = other else { return Ok(Err(NotCanceled::Over(Box::new(row)))) };
+        Ok(match self.world.command(cancel(permit, order)).await.and_then(receipt) {
+            Err(Reject::OrderNotOpen) => Err(NotCanceled::Over(Box::new(row))),
+            outcome => outcome.map_err(NotCanceled::Refused),
+        })
     }
 
     /// The open orders of an account, the oldest first, on a market and for an outcome if one is given.
@@ -106,32 +120,30 @@ impl Service {
         self.world.ask(OpenOrders { account: permit.account(), market, outcome }).await
     }
 
-    /// Arms the dead-man switch of an account. If no other beat comes in time, its orders end.
+    /// Arms the dead-man switch of a user's wallets. If no other beat comes in time, their orders end.
     ///
     /// # Errors
-    /// The exchange's [`Reject`].
-    pub async fn heartbeat(&self, permit: &MayTrade, until: Timestamp) -> Result<(), Reject> {
-        let command = Command::Heartbeat { by: permit.by(), account: permit.account(), until };
-        self.world.command(command).await.map(drop)
+    /// The world's [`Reject`].
+    pub async fn heartbeat(&self, permits: &[MayTrade], until: Timestamp) -> Result<(), Reject> {
+        let beat =
+            |permit: &MayTrade| Command::Heartbeat { by: permit.by(), account: permit.account(), until };
+        let outcomes = self.world.commands(permits.iter().map(beat).collect()).await?;
+        outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
     }
+}
 
-    /// Starts an account over with so much cash. Its positions go to the house.
-    ///
-    /// # Errors
-    /// The exchange's [`Reject`].
-    pub async fn reset_account(
-        &self,
-        permit: &MayTrade,
-        cash: crate::types::Usd,
-    ) -> Result<ExchangeReceipt, Reject> {
-        let house = self.world.ask(House).await?;
-        let command = exchange::Command::ResetAccount { account: permit.account(), cash, house };
-        self.exchange(permit.by(), command).await
-    }
+/// Why an order was not taken back.
+#[derive(Clone, Debug)]
+pub enum NotCanceled {
+    /// It is over.
+    Over(Box<OrderRow>),
+    /// It was refused.
+    Refused(Reject),
+}
 
-    async fn exchange(&self, by: Authority, command: exchange::Command) -> Result<ExchangeReceipt, Reject> {
-        receipt(self.world.command(Command::Exchange { by, command }).await?)
-    }
+fn cancel(permit: &MayTrade, order: OrderId) -> Command {
+    let command = exchange::Command::Cancel { account: permit.account(), order };
+    Command::Exchange { by: permit.by(), command }
 }
 
 fn command(permit: &MayTrade, wish: Wish) -> Command {
@@ -146,7 +158,9 @@ fn command(permit: &MayTrade, wish: Wish) -> Command {
 fn receipt(receipt: Receipt) -> Result<ExchangeReceipt, Reject> {
     match receipt {
         Receipt::Exchange(receipt) => Ok(receipt),
-        Receipt::Replayed(_) | Receipt::Done => Err(Reject::Internal),
+        Receipt::Replayed(_) | Receipt::Issued(_) | Receipt::Opened(_) | Receipt::Done => {
+            Err(Reject::Internal)
+        }
     }
 }
 
@@ -154,16 +168,7 @@ fn placed(receipt: Receipt) -> Result<Placed, Reject> {
     match receipt {
         Receipt::Exchange(receipt) => Ok(Placed::New(receipt)),
         Receipt::Replayed(order) => Ok(Placed::Replayed(order)),
-        Receipt::Done => Err(Reject::Internal),
-    }
-}
-
-struct House;
-
-impl crate::world::Query for House {
-    type Answer = crate::types::AccountId;
-    fn ask(self, state: &crate::world::State) -> Self::Answer {
-        state.system().house
+        Receipt::Issued(_) | Receipt::Opened(_) | Receipt::Done => Err(Reject::Internal),
     }
 }
 

@@ -1,8 +1,10 @@
 //! What only the administrator may do to a world.
 
 use super::Service;
+use super::keys::{FreshKey, fresh_key};
 use crate::exchange;
-use crate::types::{Reject, Sequence};
+use crate::identity::{self, Gates, Whom};
+use crate::types::{KeyId, Reject, Sequence, Timestamp, UserId};
 use crate::world::{Authority, Command, Query, State};
 
 /// The proof that its holder may steer the world. Made in one place only.
@@ -83,6 +85,97 @@ impl Steering {
     pub async fn administrate(&self, command: exchange::Command) -> Result<(), Reject> {
         let command = Command::Exchange { by: Authority::System, command };
         self.service.world.command(command).await.map(drop)
+    }
+}
+
+/// A beta key to give out (polysimulator.md §5.5).
+#[derive(Clone, Debug)]
+pub struct BetaWish {
+    /// To whom.
+    pub whom: Whom,
+    /// What it is to be called.
+    pub name: Option<String>,
+    /// When it is cut off.
+    pub until: Timestamp,
+    /// The cohort that its user joins.
+    pub cohort: Option<String>,
+}
+
+impl Steering {
+    /// The users on the allowlist.
+    #[must_use]
+    pub fn allowlist(&self) -> Vec<UserId> {
+        let directory = self.service.world.directory();
+        directory.identity.users().filter(|(_, user)| user.allowlisted).map(|(id, _)| id).collect()
+    }
+
+    /// The switches in force.
+    #[must_use]
+    pub fn gates(&self) -> Gates {
+        *self.service.world.directory().identity.gates()
+    }
+
+    /// Gives out an enterprise key with a cut-off, and lets its user in.
+    ///
+    /// # Errors
+    /// Identity's [`Reject`].
+    pub async fn issue_beta_key(&self, wish: BetaWish) -> Result<FreshKey, Reject> {
+        let raw = fresh_key()?;
+        let BetaWish { whom, name, until, cohort } = wish;
+        let command = identity::Command::IssueBetaKey { whom, print: raw.print(), name, until, cohort };
+        self.service.made(Authority::System, raw, command).await
+    }
+
+    /// Lets a user through the runtime gate, or not.
+    ///
+    /// # Errors
+    /// [`Reject::UserNotFound`].
+    pub async fn allow(&self, user: UserId, allowed: bool) -> Result<(), Reject> {
+        self.people(identity::Command::Allow(user, allowed)).await
+    }
+
+    /// Puts a user under review, or ends that.
+    ///
+    /// # Errors
+    /// [`Reject::UserNotFound`].
+    pub async fn flag(&self, user: UserId, flagged: bool) -> Result<(), Reject> {
+        self.people(identity::Command::Flag(user, flagged)).await
+    }
+
+    /// Removes a user. Its orders end, its keys belong to nobody.
+    ///
+    /// # Errors
+    /// [`Reject::UserNotFound`].
+    pub async fn delete_user(&self, user: UserId) -> Result<(), Reject> {
+        self.people(identity::Command::DeleteUser(user)).await
+    }
+
+    /// Turns a key off.
+    ///
+    /// # Errors
+    /// [`Reject::KeyNotFound`].
+    pub async fn disable_key(&self, key: KeyId) -> Result<(), Reject> {
+        self.people(identity::Command::DisableKey(key)).await
+    }
+
+    /// Takes a user into a cohort, or out of it.
+    ///
+    /// # Errors
+    /// [`Reject::UserNotFound`] or [`Reject::CohortFull`].
+    pub async fn enroll(&self, user: UserId, label: String, is_member: bool) -> Result<(), Reject> {
+        self.people(identity::Command::Enroll(user, label, is_member)).await
+    }
+
+    /// Sets the switches.
+    ///
+    /// # Errors
+    /// Why the world takes no commands.
+    pub async fn set_gates(&self, gates: Gates) -> Result<(), Reject> {
+        self.people(identity::Command::SetGates(gates)).await
+    }
+
+    async fn people(&self, command: identity::Command) -> Result<(), Reject> {
+        self.service.change(Authority::System, command).await.map(drop)
     }
 }
 

@@ -22,9 +22,56 @@ pub enum Reject {
     /// The key that authorised the command is no longer valid.
     #[error("the key is not valid any more")]
     KeyNoLongerValid,
+    /// No such user, or it was deleted.
+    #[error("user not found")]
+    UserNotFound,
+    /// No such key, or not the caller's.
+    #[error("key not found")]
+    KeyNotFound,
+    /// The key was revoked, turned off, is past its end, or has a successor already.
+    #[error("this key has ended or was rotated before")]
+    KeyEnded,
+    /// A first key is for those who never had one.
+    #[error("this user has a key already")]
+    NotFirstKey,
+    /// New keys go to admitted users only.
+    #[error("new keys are issued to admitted users only")]
+    IssuanceClosed,
+    /// The plan includes keys, which are being handed out group by group.
+    #[error("the plan includes keys, but they are not handed out to it yet")]
+    IssuanceComingSoon,
+    /// The tier or permission asked for comes with a higher plan.
+    #[error("a higher plan is needed")]
+    UpgradeNeeded,
+    /// The tier or permission asked for comes with no plan one can take.
+    #[error("this tier or permission is not open to this user")]
+    NotEntitled,
+    /// The user has as many active keys as it may.
+    #[error("at most {most} active keys; revoke one first")]
+    KeysFull {
+        /// How many it may have.
+        most: u32,
+    },
+    /// The cohort has as many members as it may.
+    #[error("the cohort is full: {active} of {cap}")]
+    CohortFull {
+        /// Its members.
+        active: u32,
+        /// How many it may have.
+        cap: u32,
+    },
     /// No such account, or not the caller's.
     #[error("account not found")]
     AccountNotFound,
+    /// No such wallet, not the caller's, or archived.
+    #[error("wallet not found")]
+    WalletNotFound,
+    /// What was asked cannot be done to a wallet of this kind.
+    #[error("not possible with a wallet of this kind")]
+    WrongWalletKind,
+    /// The plan allows no more wallets, or no more resets of this one for now.
+    #[error("the plan allows no more of this")]
+    PlanExhausted,
     /// The world holds as many accounts as it may.
     #[error("this exchange holds as many accounts as it may")]
     AccountsFull,

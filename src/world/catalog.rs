@@ -2,10 +2,8 @@
 
 use crate::exchange::{Exchange, MarketSpec};
 use crate::identity::Identity;
-use crate::types::{AccountId, UserId};
 use crate::types::{MarketId, Outcome, index};
-use crate::world::scenario::Purse;
-use crate::world::state::State;
+use crate::world::state::{State, Wallets};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,30 +15,22 @@ pub struct Directory {
     pub identity: Arc<Identity>,
     /// Markets.
     pub catalog: Arc<Catalog>,
-    purses: BTreeMap<(UserId, Purse), AccountId>,
+    /// Accounts and what they are for.
+    pub wallets: Arc<Wallets>,
 }
 
 impl Directory {
     /// The directory of a state.
     #[must_use]
     pub fn of(state: &State) -> Self {
-        Self {
-            identity: Arc::clone(state.identity()),
-            catalog: Arc::new(Catalog::of(state.exchange(), state.epoch())),
-            purses: state.purses().clone(),
-        }
+        Self::with(state, Arc::new(Catalog::of(state.exchange(), state.epoch())))
     }
 
-    /// The account a user has for a purpose.
+    /// The directory of a state whose markets are known already: users change more often than markets.
     #[must_use]
-    pub fn purse(&self, user: UserId, purse: Purse) -> Option<AccountId> {
-        self.purses.get(&(user, purse)).copied()
-    }
-
-    /// All accounts of a user with their purposes.
-    pub fn purses_of(&self, user: UserId) -> impl Iterator<Item = (Purse, AccountId)> {
-        let all = self.purses.range((user, Purse::Polymarket)..);
-        all.take_while(move |((owner, _), _)| *owner == user).map(|((_, purse), account)| (*purse, *account))
+    pub fn with(state: &State, catalog: Arc<Catalog>) -> Self {
+        let (identity, wallets) = (Arc::clone(state.identity()), Arc::clone(state.wallets()));
+        Self { identity, catalog, wallets }
     }
 }
 

@@ -47,6 +47,14 @@ impl Clock {
         Self { hands: Mutex::new(Hands { mode, shown: wall(), set_at: born, is_paused: false }), born }
     }
 
+    /// A clock that shows a time, and perhaps stands still.
+    #[must_use]
+    pub fn showing(mode: ClockMode, shown: Timestamp, is_paused: bool) -> Self {
+        let clock = Self::new(mode);
+        clock.set(mode, shown, is_paused);
+        clock
+    }
+
     /// World time.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -1,8 +1,12 @@
 //! What stands on the tape: commands with their time, and what they did.
 
-use super::scenario::Genesis;
+use super::scenario::{Genesis, Purse};
+use super::state::WalletCommand;
 use crate::exchange;
-use crate::types::{AccountId, KeyId, NewOrder, OrderId, Price, Sequence, Shares, Side, Timestamp};
+use crate::identity;
+use crate::types::{
+    AccountId, KeyId, NewOrder, OrderId, Price, Sequence, Shares, Side, Timestamp, Usd, UserId,
+};
 use serde::{Deserialize, Serialize};
 
 /// Who vouches for a command.
@@ -10,6 +14,8 @@ use serde::{Deserialize, Serialize};
 pub enum Authority {
     /// A key, which must still be valid when the command is carried out.
     Key(KeyId),
+    /// A user who came with an access token. It must still be there.
+    Session(UserId),
     /// The world itself: house agents, due moments, an administrator.
     System,
 }
@@ -73,6 +79,20 @@ pub enum Command {
         /// To this moment.
         to: Timestamp,
     },
+    /// Anything that can be done to users and keys.
+    Identity {
+        /// Who vouches.
+        by: Authority,
+        /// What.
+        command: identity::Command,
+    },
+    /// Something done to the wallets of whoever vouches.
+    Wallet {
+        /// Who vouches.
+        by: Authority,
+        /// What.
+        command: WalletCommand,
+    },
 }
 
 /// The turn of a series of windows.
@@ -91,7 +111,7 @@ pub struct Roll {
 }
 
 /// A change that is not the exchange's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Note {
     /// The world began, for the so-manieth time.
     Began {
@@ -112,6 +132,45 @@ pub enum Note {
         /// To this moment.
         to: Timestamp,
     },
+    /// Users or keys changed.
+    Identity(identity::Event),
+    /// A user has one more wallet.
+    WalletOpened {
+        /// Whose.
+        user: UserId,
+        /// What for.
+        purse: Purse,
+        /// Its account.
+        account: AccountId,
+    },
+    /// An API wallet got its opening cash.
+    WalletFunded {
+        /// Whose.
+        user: UserId,
+        /// How much, in micro-dollars.
+        baseline: Usd,
+    },
+    /// A wallet has another name.
+    WalletLabeled {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        purse: Purse,
+    },
+    /// A wallet is not used any more.
+    WalletArchived {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        purse: Purse,
+    },
+    /// A wallet was started over.
+    WalletReset {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        purse: Purse,
+    },
 }
 
 /// What became of a command.
@@ -121,6 +180,10 @@ pub enum Receipt {
     Exchange(exchange::Receipt),
     /// The same was asked before; this is the order it made then.
     Replayed(OrderId),
+    /// A key was made.
+    Issued(KeyId),
+    /// A wallet was opened.
+    Opened(Purse),
     /// Done.
     Done,
 }

@@ -5,8 +5,9 @@ use super::clock::{Clock, ClockMode};
 use super::follower::{self, Follower, ReplayError, WantDigest};
 use super::hub::{Hub, Notice};
 use super::ledger::{self, Ledger};
+use super::meters::Meters;
 use super::outbox::Outbox;
-use super::record::{Command, Receipt, RecordRef};
+use super::record::{Authority, Command, Receipt, RecordRef};
 use super::scenario::{self, Scenario, ScenarioError, Secrets};
 use super::sequencer::{Outcome, Work};
 use super::state::State;
@@ -14,6 +15,7 @@ use super::supervisor::{STOPS, Supervisor};
 use super::tape::{
     Append, Batch, Disk, Durability, FileDisk, MemoryDisk, Reader, Tape, TapeError, Watermark,
 };
+use crate::identity::{self, Gates};
 use crate::types::{Reject, Sequence};
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -44,10 +46,33 @@ pub struct Options {
     pub scenario_given: bool,
     /// The seed, if it was given.
     pub seed: Option<u64>,
+    /// Switches that were given.
+    pub gates: GateSettings,
     /// The secret of access tokens, if it was given.
     pub jwt_secret: Option<String>,
     /// How many bytes of covered tape are kept.
     pub tape_keep: u64,
+}
+
+/// Switches that somebody set; those that nobody did stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GateSettings {
+    /// See [`Gates::closed_beta`].
+    pub closed_beta: Option<bool>,
+    /// See [`Gates::self_serve`].
+    pub self_serve: Option<bool>,
+    /// See [`Gates::allowlist`].
+    pub allowlist: Option<bool>,
+}
+
+impl GateSettings {
+    fn over(self, gates: Gates) -> Gates {
+        Gates {
+            closed_beta: self.closed_beta.unwrap_or(gates.closed_beta),
+            self_serve: self.self_serve.unwrap_or(gates.self_serve),
+            allowlist: self.allowlist.unwrap_or(gates.allowlist),
+        }
+    }
 }
 
 /// Why a world can't start.
@@ -85,6 +110,7 @@ pub struct World {
     clock: Arc<Clock>,
     hub: Arc<Hub>,
     ledger: Ledger,
+    meters: Arc<Meters>,
     watermark: Arc<Watermark>,
     stopped: Arc<Mutex<Option<String>>>,
     wants_digest: Mutex<Option<Sender<WantDigest>>>,
@@ -109,20 +135,14 @@ impl World {
         Self::start_on(places, in_memory, options)
     }
 
-    fn start_on(places: Places, in_memory: bool, options: Options) -> Result<Self, StartError> {
+    fn start_on(places: Places, in_memory: bool, mut options: Options) -> Result<Self, StartError> {
+        // What was given holds for a new world, for every reset of it, and for one that began otherwise.
+        options.scenario.set_gates(options.gates.over(options.scenario.gates()));
         let disk = Arc::clone(&places.disk);
-        let mut tape = Tape::open(Arc::clone(&disk), options.durability)?;
-        if tape.is_empty() {
-            // A checkpoint without its tape is refused before a new world is written over the old one.
-            follower::recover(&disk, Sequence(0))?;
-            begin(&mut tape, &options)?;
-        }
-        let state = follower::recover(&disk, tape.next())?;
-        check_source(&state, &options)?;
+        let (state, tape) = read_back(&disk, &options)?;
         let seed = state.seed();
         let (is_virtual, is_paused) = state.clock();
-        let clock = Arc::new(Clock::new(ClockMode::Real));
-        clock.set(ClockMode::of(is_virtual), state.shown(), is_paused);
+        let clock = Arc::new(Clock::showing(ClockMode::of(is_virtual), state.shown(), is_paused));
         let watermark = Arc::new(Watermark::new(tape.next()));
         let published = Arc::new(ArcSwap::from_pointee(Directory::of(&state)));
         let (mailbox, inbox) = bounded(MAILBOX_MAX);
@@ -130,6 +150,7 @@ impl World {
         let (covered, to_drop) = bounded(4);
         let source = ledger::Source { disk: Arc::clone(&disk), watermark: Arc::clone(&watermark) };
         let (ledger, writer) = Ledger::start(&places.ledger, source)?;
+        let meters = Arc::new(Meters::new(Arc::clone(&clock), writer.meters()?));
         let world = Self {
             outbox: Outbox::new(mailbox.clone()),
             mailbox,
@@ -137,6 +158,7 @@ impl World {
             clock: Arc::clone(&clock),
             hub: Arc::new(Hub::new()),
             ledger,
+            meters,
             watermark: Arc::clone(&watermark),
             stopped: Arc::default(),
             wants_digest: Mutex::new(Some(wants_digest)),
@@ -151,7 +173,8 @@ impl World {
         let follower = world.follower(&state, tape.next(), (wants, covered), options.durability);
         world.spawn("ledger", {
             let (ledger, ending) = (world.ledger.clone(), Arc::clone(&world.ending));
-            move || ledger::run(writer, &ledger, &ending)
+            let meters = Arc::clone(&world.meters);
+            move || ledger::run(writer, &ledger, &meters, &ending)
         });
         world.spawn("follower", {
             let stopped = Arc::clone(&world.stopped);
@@ -295,6 +318,12 @@ impl World {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// When keys were last used.
+    #[must_use]
+    pub fn meters(&self) -> &Meters {
+        &self.meters
     }
 
     /// The first record that is not durable yet.
@@ -457,6 +486,20 @@ impl Places {
     }
 }
 
+/// A world as it was left, or as it begins.
+fn read_back(disk: &Arc<dyn Disk>, options: &Options) -> Result<(State, Tape), StartError> {
+    let mut tape = Tape::open(Arc::clone(disk), options.durability)?;
+    if tape.is_empty() {
+        // A checkpoint without its tape is refused before a new world is written over the old one.
+        follower::recover(disk, Sequence(0))?;
+        begin(&mut tape, options)?;
+    }
+    let mut state = follower::recover(disk, tape.next())?;
+    check_source(&state, options)?;
+    set_gates(&mut state, &mut tape, options.gates)?;
+    Ok((state, tape))
+}
+
 /// Writes record 0.
 fn begin(tape: &mut Tape, options: &Options) -> Result<(), StartError> {
     let seed = options.seed.unwrap_or(options.scenario.seed);
@@ -470,7 +513,32 @@ fn begin(tape: &mut Tape, options: &Options) -> Result<(), StartError> {
     applied.map_err(|reject| ScenarioError::Invalid(reject.to_string()))?;
     let mut batch = Batch::default();
     batch.push(&RecordRef { sequence: Sequence(0), at, command: &command, events: &events, notes: &notes });
-    match tape.append(Sequence(0), &batch.as_ref()) {
+    append(tape, &batch)
+}
+
+/// Switches that were given and are other than what the world has: a command like any other (design §6).
+fn set_gates(state: &mut State, tape: &mut Tape, given: GateSettings) -> Result<(), StartError> {
+    let found = *state.identity().gates();
+    let gates = given.over(found);
+    if gates == found {
+        return Ok(());
+    }
+    let command = identity::Command::SetGates(gates);
+    let command = Command::Identity { by: Authority::System, command };
+    let (sequence, mut events, mut notes) = (tape.next(), Vec::new(), Vec::new());
+    // The world's clock goes on from its last record, which no wall says the time of.
+    let at = state.shown();
+    let applied = state.apply(at, &command, &mut events, &mut notes);
+    applied.map_err(|reject| ScenarioError::Invalid(reject.to_string()))?;
+    state.advance(sequence);
+    let mut batch = Batch::default();
+    batch.push(&RecordRef { sequence, at, command: &command, events: &events, notes: &notes });
+    append(tape, &batch)
+}
+
+/// What is written before anyone else writes.
+fn append(tape: &mut Tape, batch: &Batch) -> Result<(), StartError> {
+    match tape.append(tape.next(), &batch.as_ref()) {
         Append::Durable => Ok(()),
         Append::Failed(error) | Append::Unknown(error) => Err(StartError::Io("the tape".to_owned(), error)),
     }

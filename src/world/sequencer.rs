@@ -3,7 +3,7 @@
 //! The sequencer takes everything that waits, applies it, and hands the batch on; while the tape syncs it,
 //! the next batch is applied. Replies and answers leave only after their batch is durable.
 
-use super::catalog::Directory;
+use super::catalog::{Catalog, Directory};
 use super::clock::{Clock, ClockMode};
 use super::hub::Committed;
 use super::record::{Command, Note, Receipt, RecordRef};
@@ -79,6 +79,16 @@ pub(super) struct Sequencer<'a> {
     pub(super) to_tape: Sender<Applied>,
     /// Batches come back here to be filled again.
     pub(super) recycled: Receiver<Applied>,
+    /// The markets as they were published last.
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) stale: Stale,
+}
+
+/// What of the published directory is no longer true.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stale {
+    catalog: bool,
+    people: bool,
 }
 
 impl Sequencer<'_> {
@@ -101,6 +111,7 @@ impl Sequencer<'_> {
                     break;
                 }
             }
+            applied.published = self.directory();
             let is_empty = applied.replies.is_empty() && applied.batch.records() == 0;
             if !is_empty && self.to_tape.send(applied).is_err() {
                 return Ended::TapeGone;
@@ -109,6 +120,15 @@ impl Sequencer<'_> {
                 return Ended::Stopped;
             }
         }
+    }
+
+    /// What a batch changed for every reader, made once for all that is in it; none if it changed nothing.
+    fn directory(&mut self) -> Option<Arc<Directory>> {
+        let Stale { catalog, people } = std::mem::take(&mut self.stale);
+        if catalog {
+            self.catalog = Arc::new(Catalog::of(self.state.exchange(), self.state.epoch()));
+        }
+        (catalog || people).then(|| Arc::new(Directory::with(&self.state, Arc::clone(&self.catalog))))
     }
 
     fn nap(&self) -> Duration {
@@ -150,7 +170,9 @@ impl Sequencer<'_> {
             | Command::Exchange { .. }
             | Command::Heartbeat { .. }
             | Command::SwitchFired { .. }
-            | Command::Roll(_) => {}
+            | Command::Roll(_)
+            | Command::Identity { .. }
+            | Command::Wallet { .. } => {}
         }
         Ok(receipt)
     }
@@ -179,9 +201,8 @@ impl Sequencer<'_> {
         if began {
             applied.committed.began = Some(sequence);
         }
-        if lists || began {
-            applied.published = Some(Arc::new(Directory::of(&self.state)));
-        }
+        self.stale.catalog |= lists || began;
+        self.stale.people |= began || matches!(command, Command::Identity { .. } | Command::Wallet { .. });
         Ok(receipt)
     }
 

@@ -4,15 +4,18 @@
 //! same to the last byte of [`State::digest`].
 
 mod claims;
+mod people;
+mod wallets;
 
-use super::record::{Authority, Command, Note, Receipt, Roll};
-use super::scenario::{Genesis, Purse, Series, SystemAccounts, house_order};
+pub use wallets::{Wallet, WalletCommand, Wallets};
+
+use super::record::{Command, Note, Receipt, Roll};
+use super::scenario::{Genesis, Opening, Series, SystemAccounts, house_order};
 use crate::exchange::{self, Event, Exchange};
 use crate::identity::Identity;
-use crate::types::{
-    AccountId, MarketId, OrderId, Price, Reject, Sequence, Shares, Side, Timestamp, UserId, index,
-};
+use crate::types::{AccountId, MarketId, OrderId, Price, Reject, Sequence, Shares, Side, Timestamp, index};
 use claims::Claims;
+use people::Done;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -23,6 +26,7 @@ use std::sync::Arc;
 pub struct State {
     exchange: Exchange,
     identity: Arc<Identity>,
+    wallets: Arc<Wallets>,
     about: About,
 }
 
@@ -41,7 +45,7 @@ struct About {
     began_at: Timestamp,
     is_virtual: bool,
     is_paused: bool,
-    purses: BTreeMap<(UserId, Purse), AccountId>,
+    opening: Opening,
     system: SystemAccounts,
     series: Vec<Series>,
     switches: BTreeMap<AccountId, Timestamp>,
@@ -53,6 +57,7 @@ struct About {
 pub struct Snapshot {
     exchange: exchange::Snapshot,
     identity: Identity,
+    wallets: Wallets,
     about: About,
 }
 
@@ -74,6 +79,7 @@ impl State {
         Self {
             exchange: Exchange::new(exchange::Limits::default()),
             identity: Arc::default(),
+            wallets: Arc::default(),
             about: About {
                 sequence: None,
                 at: Timestamp::default(),
@@ -84,7 +90,7 @@ impl State {
                 began_at: Timestamp::default(),
                 is_virtual: false,
                 is_paused: false,
-                purses: BTreeMap::new(),
+                opening: Opening::default(),
                 system: SystemAccounts::default(),
                 series: Vec::new(),
                 switches: BTreeMap::new(),
@@ -133,6 +139,9 @@ impl State {
             Command::Place { by, order, claim, client_order_id: _ } => {
                 self.vouch(*by, at)?;
                 let user = self.exchange.account(order.account).ok_or(Reject::AccountNotFound)?.user;
+                if self.wallets.is_archived(order.account) {
+                    return Err(Reject::WalletNotFound);
+                }
                 if let Some(claim) = claim
                     && let Some(earlier) = self.about.claims.find(user, claim, at)?
                 {
@@ -175,13 +184,14 @@ impl State {
                 notes.push(Note::ClockAdvanced { to: *to });
                 Ok(Receipt::Done)
             }
-        }
-    }
-
-    fn vouch(&self, by: Authority, at: Timestamp) -> Result<(), Reject> {
-        match by {
-            Authority::Key(key) if !self.identity.may_still_act(key, at) => Err(Reject::KeyNoLongerValid),
-            Authority::Key(_) | Authority::System => Ok(()),
+            Command::Identity { by, command } => {
+                self.vouch(*by, at)?;
+                self.change_people(at, command, Done { events, notes })
+            }
+            Command::Wallet { by, command } => {
+                self.vouch(*by, at)?;
+                self.change_wallet(at, *by, command, Done { events, notes })
+            }
         }
     }
 
@@ -214,6 +224,7 @@ impl State {
         }
         self.exchange = exchange;
         self.identity = Arc::new(genesis.identity.clone());
+        self.wallets = Arc::new(Wallets::of(genesis, at));
         self.about = About {
             sequence: self.about.sequence,
             at,
@@ -224,7 +235,7 @@ impl State {
             began_at: at,
             is_virtual: genesis.is_virtual,
             is_paused: epoch > 0 && self.about.is_paused,
-            purses: genesis.purses(),
+            opening: genesis.opening,
             system: genesis.system,
             series: genesis.series.clone(),
             switches: BTreeMap::new(),
@@ -348,10 +359,10 @@ impl State {
         (self.about.is_virtual, self.about.is_paused)
     }
 
-    /// Which account each user has for which purpose.
+    /// Which account each user has for which purpose. New ones are published with every change.
     #[must_use]
-    pub fn purses(&self) -> &BTreeMap<(UserId, Purse), AccountId> {
-        &self.about.purses
+    pub fn wallets(&self) -> &Arc<Wallets> {
+        &self.wallets
     }
 
     /// The accounts of the world itself.
@@ -372,6 +383,7 @@ impl State {
         Snapshot {
             exchange: self.exchange.snapshot(),
             identity: Identity::clone(&self.identity),
+            wallets: Wallets::clone(&self.wallets),
             about: self.about.clone(),
         }
     }
@@ -384,6 +396,7 @@ impl State {
         Ok(Self {
             exchange: Exchange::restore(&snapshot.exchange)?,
             identity: Arc::new(snapshot.identity.clone()),
+            wallets: Arc::new(snapshot.wallets.clone()),
             about: snapshot.about.clone(),
         })
     }

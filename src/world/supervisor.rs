@@ -5,7 +5,7 @@ use super::clock::{Clock, ClockMode};
 use super::follower::{self, ReplayError};
 use super::hub::{Hub, Mirror, Notice};
 use super::ledger::Ledger;
-use super::sequencer::{Applied, Ended, Sequencer, TapeWriter, Work};
+use super::sequencer::{Applied, Ended, Sequencer, Stale, TapeWriter, Work};
 use super::state::State;
 use super::tape::{Disk, Durability, Tape, Watermark};
 use crate::types::{Reject, Sequence};
@@ -72,7 +72,15 @@ impl Supervisor {
         let (recycle, recycled) = bounded(PIPELINE + 2);
         let mut mirror = Mirror::of(&state);
         let mut writer = TapeWriter { tape, from_sequencer, recycle, watermark: &self.watermark };
-        let mut sequencer = Sequencer { state, clock: &self.clock, mailbox: &self.inbox, to_tape, recycled };
+        let mut sequencer = Sequencer {
+            state,
+            clock: &self.clock,
+            mailbox: &self.inbox,
+            to_tape,
+            recycled,
+            catalog: Arc::clone(&self.published.load().catalog),
+            stale: Stale::default(),
+        };
         std::thread::scope(|scope| {
             let writing =
                 std::thread::Builder::new().name("tape".to_owned()).spawn_scoped(scope, move || {

@@ -29,9 +29,11 @@ fn every_market_is_listed_once_whatever_the_page_size() {
     let windows = server.get("/v1/markets/updown").send().ok("windows");
     let is_window = |row: &Value| row["condition_id"].as_str().is_some_and(|id| ids.contains(id));
     let open = windows["markets"].as_array().unwrap();
-    assert!(open.iter().any(|row| row["interval"] == "15M"), "{windows}");
-    let rolling = open.iter().filter(|row| row["interval"] == "15M" && is_window(row)).count();
-    assert_eq!(paged.len(), 106 + rolling, "the recorded markets and the open rolling windows");
+    let kinds: BTreeSet<_> =
+        open.iter().map(|row| (row["asset"].to_string(), row["interval"].to_string())).collect();
+    assert_eq!((open.len(), kinds.len()), (30, 30), "six assets, five intervals: {windows}");
+    assert!(open.iter().all(is_window), "{windows}");
+    assert_eq!(paged.len(), 106 + 30, "the recorded markets and the open rolling windows");
 }
 
 #[test]

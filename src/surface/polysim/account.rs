@@ -8,13 +8,12 @@ use super::order_wire::{average, label, open_position, trade_row};
 use super::orders::page_limit;
 use super::to_wire::iso;
 use crate::http::Endpoint;
-use crate::service::accounts::Portfolio;
-use crate::service::callers::MayRead;
+use crate::service::accounts::{Held, Portfolio};
 use crate::service::history::{
     ClosedBy, EquityPoint, FillFilter, Past, PositionRow, SettlementFilter, SettlementRow,
 };
-use crate::service::{Catalog, ExchangeReceipt, MarketSpec, Tier};
-use crate::types::{Reject, Timestamp, Usd, index};
+use crate::service::{Catalog, ExchangeReceipt, MarketSpec, Purse};
+use crate::types::{AccountId, Reject, Timestamp, Usd, index};
 use actix_web::http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -34,22 +33,17 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-async fn portfolio(call: &Call<Reader>, permit: &MayRead) -> Result<Portfolio, Failure> {
-    let mut all = call.service.portfolios(permit).await?;
-    all.pop().ok_or_else(|| Reject::AccountNotFound.into())
-}
-
 async fn get_balance(call: Call<Reader>) -> Answer {
     let permit = call.who.permit(&call.service, None)?;
-    let portfolio = portfolio(&call, &permit).await?;
-    Ok(Reply::json(&balance(&portfolio, call.service.baseline(call.who.who()))))
+    let portfolios = call.service.portfolios(&permit).await?;
+    Ok(Reply::json(&balance(&portfolios, call.service.baseline(&permit))))
 }
 
 /// `balance` is what may be spent; `total_value` counts what is reserved as cash (§18.10).
-fn balance(portfolio: &Portfolio, baseline: Usd) -> Value {
-    let total = portfolio.value();
+fn balance(portfolios: &[Portfolio], baseline: Usd) -> Value {
+    let total: Usd = portfolios.iter().map(Portfolio::value).sum();
     json!({
-        "balance": portfolio.available().rounded(2),
+        "balance": portfolios.iter().map(Portfolio::available).sum::<Usd>().rounded(2),
         "currency": "USD",
         "starting_balance": baseline.rounded(2),
         "unrealized_pnl": (total - baseline).plain(),
@@ -73,12 +67,15 @@ async fn get_positions(call: Call<Reader>) -> Answer {
         Some("CLOSED" | "CLOSED_BY_RESET") => (false, true),
         Some(_) => return Err(Failure::invalid("status", "must be OPEN or CLOSED")),
     };
-    let now = portfolio(&call, &permit).await?;
+    let now = call.service.portfolios(&permit).await?;
     let past = call.service.past(&permit).await?;
     let mut rows = if open { open_rows(&now, &past) } else { Vec::new() };
     if closed {
         let catalog = call.service.catalog();
-        let still_open = |row: &PositionRow| !now.shares(row.market, row.outcome).is_zero();
+        let still_open = |row: &PositionRow| {
+            let own = now.iter().find(|portfolio| portfolio.account == row.account);
+            own.is_some_and(|own| !own.shares(row.market, row.outcome).is_zero())
+        };
         rows.extend(
             past.closed.iter().filter(|row| !still_open(row)).filter_map(|row| closed_row(row, &catalog)),
         );
@@ -90,11 +87,12 @@ async fn get_positions(call: Call<Reader>) -> Answer {
     Ok(Reply::json(&rows))
 }
 
-fn open_rows(now: &Portfolio, past: &Past) -> Vec<Value> {
-    let id = |held: &crate::service::accounts::Held| {
-        past.ids.get(&(now.account, held.market, held.outcome)).copied().unwrap_or_default()
+fn open_rows(now: &[Portfolio], past: &Past) -> Vec<Value> {
+    let row = |account: AccountId, held: &Held| {
+        let id = past.ids.get(&(account, held.market, held.outcome)).copied().unwrap_or_default();
+        open_position(id, held)
     };
-    now.held.iter().map(|held| open_position(id(held), held)).collect()
+    now.iter().flat_map(|own| own.held.iter().map(move |held| row(own.account, held))).collect()
 }
 
 /// A closed position shows a quantity of 0: the mirror adds quantities up over all rows (§22, row 11).
@@ -128,7 +126,7 @@ async fn get_portfolio(call: Call<Reader>) -> Answer {
     let query: WalletQuery = call.query()?;
     let permit = call.who.permit(&call.service, query.wallet_id.as_deref())?;
     // One snapshot: the balance and the positions shown add up (design §12).
-    let now = portfolio(&call, &permit).await?;
+    let now = call.service.portfolios(&permit).await?;
     let past = call.service.past(&permit).await?;
     let known = past.stats.wins + past.stats.losses + past.stats.draws;
     let win_rate = (known > 0).then(|| {
@@ -136,7 +134,7 @@ async fn get_portfolio(call: Call<Reader>) -> Answer {
         format!("{}.{}%", permille / 10, permille % 10)
     });
     Ok(Reply::json(&json!({
-        "balance": balance(&now, call.service.baseline(call.who.who())),
+        "balance": balance(&now, call.service.baseline(&permit)),
         "positions": open_rows(&now, &past),
         "total_trades": past.stats.fills,
         "win_rate": win_rate,
@@ -200,7 +198,7 @@ async fn get_equity(call: Call<Reader>) -> Answer {
     }
     let now = call.service.now();
     let points = call.service.equity(&permit, now.plus_millis(-days * DAY_MS), now).await?;
-    let baseline = call.service.baseline(call.who.who());
+    let baseline = call.service.baseline(&permit);
     let skipped = query.limit.map_or(0, |limit| points.len().saturating_sub(limit));
     let shown: Vec<_> = points.iter().skip(skipped).map(|point| equity_row(point, baseline)).collect();
     Ok(Reply::json(&shown))
@@ -260,7 +258,11 @@ async fn get_settlements(call: Call<Reader>) -> Answer {
 }
 
 /// An ISO moment, or a day, which for an upper bound counts to its end.
-fn day_filter(field: &str, text: Option<&str>, into_day_ms: i64) -> Result<Option<Timestamp>, Failure> {
+pub(super) fn day_filter(
+    field: &str,
+    text: Option<&str>,
+    into_day_ms: i64,
+) -> Result<Option<Timestamp>, Failure> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     let text = text.replace(' ', "+");
     if let Ok(at) = text.parse::<jiff::Timestamp>() {
@@ -272,7 +274,7 @@ fn day_filter(field: &str, text: Option<&str>, into_day_ms: i64) -> Result<Optio
     Ok(Some(Timestamp::from_millis(at.timestamp().as_millisecond() + into_day_ms)))
 }
 
-fn settlement_row(row: &SettlementRow, spec: &MarketSpec) -> Value {
+pub(super) fn settlement_row(row: &SettlementRow, spec: &MarketSpec) -> Map<String, Value> {
     let per_share = average(row.payout, row.shares);
     let result = match per_share.as_str() {
         "1" => "won",
@@ -296,7 +298,7 @@ fn settlement_row(row: &SettlementRow, spec: &MarketSpec) -> Value {
     show("realized_pnl", row.realized.rounded(2).into());
     show("result", result.into());
     show("settled_at", iso(row.at).into());
-    Value::Object(shown)
+    shown
 }
 
 fn four_places(cost: Usd, row: &SettlementRow) -> String {
@@ -309,20 +311,10 @@ fn two_places(text: &str) -> String {
         .map_or_else(|_| text.to_owned(), |units| Usd::from_micros(units).rounded(2))
 }
 
-/// Needs no scope; the plan gate comes first (design §12).
+/// Needs no scope (design §12).
 async fn post_reset(call: Call<Reader>) -> Answer {
-    let who = call.who.who();
-    if who.tier == Tier::Free {
-        let upgrade = Failure::new(402, "UPGRADE_REQUIRED", "Resetting the API balance needs a paid plan");
-        let root: Map<_, _> = [("feature_key", "wallets.sandbox_baseline"), ("upgrade_url", "/pricing")]
-            .map(|(name, value)| (name.to_owned(), Value::from(value)))
-            .into_iter()
-            .collect();
-        return Err(Failure { root: Some(root), ..upgrade });
-    }
-    let baseline = call.service.baseline(who);
-    let permit = call.who.reset_permit(&call.service)?;
-    let receipt = call.service.reset_account(&permit, baseline).await?;
+    let permit = call.who.manages(&call.service);
+    let receipt = call.service.reset_wallet(&permit, Purse::Polymarket).await?;
     let ExchangeReceipt::Reset { positions, orders, cash } = receipt else {
         return Err(Reject::Internal.into());
     };

@@ -1,31 +1,36 @@
 //! Which credential a request carries, and which one a route takes (§3.2, §3.4, §3.7).
 
+use super::entry::Entry;
 use super::error::{Failure, key_failure, token_failure};
 use crate::http::header;
-use crate::service::callers::{MayRead, MayTrade, NotAllowed};
-use crate::service::{Caller, Permission, Purse, Service};
+use crate::service::callers::{MayManage, MayRead, MayTrade, NotAllowed, RuntimeGate};
+use crate::service::{Caller, Permission, Purse, Service, Steering};
+use crate::types::AccountId;
 use actix_web::HttpRequest;
 
 /// What a request presents. `X-API-Key` wins, then the Polymarket aliases, then the bearer.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Credential<'a> {
+enum Credential<'a> {
     Key(&'a str),
     Session(&'a str),
     Nothing,
 }
 
-pub(super) fn credential(request: &HttpRequest) -> Credential<'_> {
+fn credential(request: &HttpRequest) -> Credential<'_> {
     let key = |name| header(request, name).map(str::trim).filter(|key| !key.is_empty());
     if let Some(key) = ["x-api-key", "poly_api_key", "poly-api-key"].into_iter().find_map(key) {
         return Credential::Key(key);
     }
     match bearer(request) {
-        Some(token) if token.starts_with("ps_live_") || token.starts_with("ps_test_") => {
-            Credential::Key(token)
-        }
+        Some(token) if is_key(token) => Credential::Key(token),
         Some(token) => Credential::Session(token),
         None => Credential::Nothing,
     }
+}
+
+/// A session's token, whatever keys come with it.
+fn session(request: &HttpRequest) -> Option<&str> {
+    bearer(request).filter(|token| !is_key(token))
 }
 
 fn bearer(request: &HttpRequest) -> Option<&str> {
@@ -34,19 +39,32 @@ fn bearer(request: &HttpRequest) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-/// What a route asks of its caller. Each kind is the proof that it was asked.
-pub(super) trait Access: Sized + 'static {
-    fn prove(request: &HttpRequest, service: &Service) -> Result<Self, Failure>;
-    fn caller(&self) -> Option<&Caller>;
+/// Whether a bearer's value is a key and no token.
+fn is_key(token: &str) -> bool {
+    token.starts_with("ps_live_") || token.starts_with("ps_test_")
 }
 
-/// Anyone, with or without a key. A session is no credential here.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Anyone(Option<Caller>);
+/// What a route asks of its caller. Each kind is the proof that it was asked.
+pub(super) trait Access: Sized + 'static {
+    /// Steps 1 to 8 of §3.4. What the answer must say besides, refused or not, goes into the entry.
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure>;
+}
 
-/// Anyone at all; a credential is not even looked at.
+/// Anyone at all, and nobody is counted: a probe gets its answer always.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Probe;
+
+/// Anyone at all. A key that works is counted as itself; one that does not is none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stranger;
+
+/// Anyone, with or without a key. A session is no credential here, and refused.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anyone;
+
+/// Anyone, with or without a key. A session is not looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Passerby;
 
 /// The holder of a key that may read.
 #[derive(Clone, Copy, Debug)]
@@ -60,85 +78,167 @@ pub(super) struct Trader(Caller);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner(Caller);
 
-impl Access for Stranger {
-    fn prove(_: &HttpRequest, _: &Service) -> Result<Self, Failure> {
+/// The holder of a session. Keys are not looked at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Member(Caller);
+
+/// The holder of a session who asks for a first key: the runtime gate does not count, a rate of its own does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Newcomer(Caller);
+
+/// Whoever knows the administrator's token. Not counted.
+#[derive(Clone, Debug)]
+pub(super) struct Administrator(pub(super) Steering);
+
+impl Access for Probe {
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
+        if let Some(caller) = working_key(request, service) {
+            entry.know(&caller);
+        }
         Ok(Self)
     }
-    fn caller(&self) -> Option<&Caller> {
-        None
+}
+
+impl Access for Stranger {
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
+        match working_key(request, service) {
+            Some(caller) => entry.admit(service, &caller)?,
+            None => entry.charge_address(request, service)?,
+        }
+        Ok(Self)
     }
 }
 
 impl Access for Anyone {
-    fn prove(request: &HttpRequest, service: &Service) -> Result<Self, Failure> {
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
         match credential(request) {
-            Credential::Nothing => Ok(Self(None)),
-            Credential::Key(key) => Ok(Self(Some(service.authenticate_key(key).map_err(key_failure)?))),
-            Credential::Session(_) => Err(Failure::missing_key()),
+            Credential::Key(key) => key_holder(key, request, service, entry).map(|_| Self),
+            Credential::Nothing => entry.charge_address(request, service).map(|()| Self),
+            Credential::Session(_) => entry.charge_address(request, service).and(Err(Failure::missing_key())),
         }
     }
-    fn caller(&self) -> Option<&Caller> {
-        self.0.as_ref()
+}
+
+impl Access for Passerby {
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
+        match credential(request) {
+            Credential::Key(key) => key_holder(key, request, service, entry).map(|_| Self),
+            Credential::Nothing | Credential::Session(_) => {
+                entry.charge_address(request, service).map(|()| Self)
+            }
+        }
     }
 }
 
 impl Access for Reader {
-    fn prove(request: &HttpRequest, service: &Service) -> Result<Self, Failure> {
-        key_with(request, service, Permission::Read).map(Self)
-    }
-    fn caller(&self) -> Option<&Caller> {
-        Some(&self.0)
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
+        key_with(Permission::Read, request, service, entry).map(Self)
     }
 }
 
 impl Access for Trader {
-    fn prove(request: &HttpRequest, service: &Service) -> Result<Self, Failure> {
-        key_with(request, service, Permission::Trade).map(Self)
-    }
-    fn caller(&self) -> Option<&Caller> {
-        Some(&self.0)
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
+        key_with(Permission::Trade, request, service, entry).map(Self)
     }
 }
 
 impl Access for Owner {
-    fn prove(request: &HttpRequest, service: &Service) -> Result<Self, Failure> {
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
         match credential(request) {
-            Credential::Nothing => Err(Failure::missing_auth()),
-            Credential::Key(key) => service.authenticate_key(key).map(Self).map_err(key_failure),
+            Credential::Key(key) => key_holder(key, request, service, entry).map(Self),
             Credential::Session(token) => {
-                service.authenticate_session(token).map(Self).map_err(token_failure)
+                entry.charge_address(request, service)?;
+                let caller = service.authenticate_session(token, RuntimeGate::Shut).await;
+                caller.map(Self).map_err(token_failure)
             }
+            Credential::Nothing => entry.charge_address(request, service).and(Err(Failure::missing_auth())),
         }
     }
-    fn caller(&self) -> Option<&Caller> {
-        Some(&self.0)
+}
+
+impl Access for Member {
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
+        entry.charge_address(request, service)?;
+        let token = session(request).ok_or_else(Failure::missing_auth)?;
+        let caller = service.authenticate_session(token, RuntimeGate::Shut).await;
+        caller.map(Self).map_err(token_failure)
     }
 }
 
-/// Whether a request brings a beta key that is past its day (§5.6).
-pub(super) fn is_cut_off(request: &HttpRequest, service: &Service) -> bool {
-    let Credential::Key(key) = credential(request) else { return false };
-    service.authenticate_key(key).is_ok_and(|caller| caller.cut_off)
+impl Access for Newcomer {
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
+        entry.charge_address(request, service)?;
+        entry.charge_bootstrap(request, service)?;
+        let token = session(request).ok_or_else(Failure::missing_auth)?;
+        let caller = service.authenticate_session(token, RuntimeGate::Passed).await;
+        caller.map(Self).map_err(token_failure)
+    }
 }
 
-fn key_with(request: &HttpRequest, service: &Service, permission: Permission) -> Result<Caller, Failure> {
+impl Access for Administrator {
+    async fn prove(request: &HttpRequest, service: &Service, _: &mut Entry) -> Result<Self, Failure> {
+        let token = header(request, "x-admin-token").ok_or_else(|| {
+            Failure::new(401, "MISSING_AUTH", "Send the administrator's token in the X-Admin-Token header.")
+        })?;
+        let steering = service.may_steer(token).ok_or_else(|| {
+            Failure::new(403, "INSUFFICIENT_PERMISSION", "This is not the administrator's token.")
+        })?;
+        Ok(Self(steering))
+    }
+}
+
+/// The holder of a key that works, if the request brings one.
+fn working_key(request: &HttpRequest, service: &Service) -> Option<Caller> {
     match credential(request) {
-        Credential::Nothing | Credential::Session(_) => Err(Failure::missing_key()),
+        Credential::Key(key) => service.authenticate_key(key).ok(),
+        Credential::Session(_) | Credential::Nothing => None,
+    }
+}
+
+/// Steps 2 to 7. Who holds no key that works is counted as an address.
+fn key_holder(
+    key: &str,
+    request: &HttpRequest,
+    service: &Service,
+    entry: &mut Entry,
+) -> Result<Caller, Failure> {
+    match service.authenticate_key(key) {
+        Ok(caller) => entry.admit(service, &caller).map(|()| caller),
+        Err(failure) => entry.charge_address(request, service).and(Err(key_failure(failure))),
+    }
+}
+
+/// Steps 1 to 8.
+fn key_with(
+    permission: Permission,
+    request: &HttpRequest,
+    service: &Service,
+    entry: &mut Entry,
+) -> Result<Caller, Failure> {
+    match credential(request) {
+        Credential::Nothing | Credential::Session(_) => {
+            entry.charge_address(request, service).and(Err(Failure::missing_key()))
+        }
         Credential::Key(key) => {
-            let caller = service.authenticate_key(key).map_err(key_failure)?;
+            let caller = key_holder(key, request, service, entry)?;
             if caller.permissions.include(permission) { Ok(caller) } else { Err(Failure::lacks(permission)) }
         }
     }
 }
 
 impl Trader {
-    /// The permit to trade on the API wallet. `wallet` may name it, and nothing else that is there yet.
+    /// The permit to trade on a wallet: the API wallet, or the one that is named (§11.1).
     pub(super) fn permit(&self, service: &Service, wallet: Option<i64>) -> Result<MayTrade, Failure> {
-        let permit = service.may_trade(&self.0, Purse::Polymarket).map_err(not_allowed)?;
-        match wallet {
-            Some(id) if id != i64::from(permit.account().0) => Err(Failure::wallet_not_found()),
-            Some(_) | None => Ok(permit),
-        }
+        let purse = match wallet {
+            None => Purse::Polymarket,
+            Some(id) => own_purse(&self.0, service, u32::try_from(id).ok())?,
+        };
+        service.may_trade(&self.0, purse).map_err(not_allowed)
+    }
+
+    /// The permits for every wallet that trades, the API wallet first.
+    pub(super) fn permits(&self, service: &Service) -> Result<Vec<MayTrade>, Failure> {
+        service.may_trade_everywhere(&self.0).map_err(not_allowed)
     }
 
     /// Who it is.
@@ -153,16 +253,14 @@ impl Reader {
         read_permit(&self.0, service, wallet)
     }
 
+    /// The permit to start one's own wallets over, which needs no scope (design §12).
+    pub(super) fn manages(&self, service: &Service) -> MayManage {
+        service.may_manage(&self.0)
+    }
+
     /// Who it is.
     pub(super) fn who(&self) -> &Caller {
         &self.0
-    }
-}
-
-impl Reader {
-    /// The permit to start the API wallet over, which needs no scope (design §12).
-    pub(super) fn reset_permit(&self, service: &Service) -> Result<MayTrade, Failure> {
-        service.may_reset(&self.0, Purse::Polymarket).map_err(not_allowed)
     }
 }
 
@@ -172,23 +270,53 @@ impl Owner {
         read_permit(&self.0, service, wallet)
     }
 
+    /// The permit to manage one's own keys and wallets.
+    pub(super) fn manages(&self, service: &Service) -> MayManage {
+        service.may_manage(&self.0)
+    }
+
+    /// What one of one's own wallets is for.
+    pub(super) fn purse(&self, service: &Service, wallet: &str) -> Result<Purse, Failure> {
+        own_purse(&self.0, service, wallet.parse().ok())
+    }
+
     /// Who it is.
     pub(super) fn who(&self) -> &Caller {
         &self.0
     }
 }
 
-fn read_permit(caller: &Caller, service: &Service, wallet: Option<&str>) -> Result<MayRead, Failure> {
-    // `all` will mean more when there are more wallets than the API wallet.
-    let permit = service.may_read(caller, Some(Purse::Polymarket)).map_err(not_allowed)?;
-    match wallet.map(str::to_ascii_lowercase).as_deref() {
-        None | Some("" | "api" | "all") => Ok(permit),
-        Some(id) => match id.parse::<u32>() {
-            Ok(id) if permit.accounts().iter().any(|account| account.0 == id) => Ok(permit),
-            Ok(_) => Err(Failure::wallet_not_found()),
-            Err(_) => Err(Failure::invalid("wallet_id", "must be 'api', 'all' or an integer")),
-        },
+impl Member {
+    /// Who it is.
+    pub(super) fn who(&self) -> &Caller {
+        &self.0
     }
+}
+
+impl Newcomer {
+    /// The permit to ask for a first key.
+    pub(super) fn manages(&self, service: &Service) -> MayManage {
+        service.may_manage(&self.0)
+    }
+}
+
+fn own_purse(caller: &Caller, service: &Service, wallet: Option<u32>) -> Result<Purse, Failure> {
+    let purse = wallet.and_then(|id| service.purse_of(caller, AccountId(id)));
+    purse.ok_or_else(Failure::wallet_not_found)
+}
+
+fn read_permit(caller: &Caller, service: &Service, wallet: Option<&str>) -> Result<MayRead, Failure> {
+    let purse = match wallet.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("" | "api") => Some(Purse::Polymarket),
+        Some("all") => None,
+        Some(id) => {
+            let id: i64 = id
+                .parse()
+                .map_err(|_| Failure::invalid("wallet_id", "must be 'api', 'all' or an integer"))?;
+            Some(own_purse(caller, service, u32::try_from(id).ok())?)
+        }
+    };
+    service.may_read(caller, purse).map_err(not_allowed)
 }
 
 fn not_allowed(why: NotAllowed) -> Failure {

@@ -1,6 +1,7 @@
 //! One request through this surface: its credential proved, its answer in the envelope of §2 and §7.
 
-use super::auth::{self, Access};
+use super::auth::{Access, Stranger};
+use super::entry::Entry;
 use super::error::Failure;
 use crate::http::{self, Endpoint, Socket, X_REQUEST_ID, cors, header};
 use crate::service::Service;
@@ -8,9 +9,11 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use futures_util::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
+use std::pin::Pin;
 
 /// How much room an answer begins with.
 const USUAL_BYTES: usize = 1_024;
@@ -26,9 +29,21 @@ pub(super) struct Call<Who> {
 /// A success.
 pub(super) struct Reply {
     status: u16,
-    body: Vec<u8>,
+    body: Body,
+    content_type: &'static str,
     headers: Vec<(&'static str, String)>,
 }
+
+enum Body {
+    Whole(Vec<u8>),
+    /// What comes piece by piece, without an end of its own.
+    Stream(Pin<Box<dyn Stream<Item = Result<Bytes, Closed>>>>),
+}
+
+/// A stream of events broke off: its client is gone, lags, or must come back later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the stream broke off")]
+pub(super) struct Closed;
 
 /// What a handler gives.
 pub(super) type Answer = Result<Reply, Failure>;
@@ -39,12 +54,35 @@ impl Reply {
         // As long as the answer to an order, so that the commonest answer never moves while it grows.
         let mut written = Vec::with_capacity(USUAL_BYTES);
         serde_json::to_writer(&mut written, body).expect("BUG: an answer that can't be written as JSON");
-        Self { status: 200, body: written, headers: Vec::new() }
+        Self::of(Body::Whole(written), "application/json")
     }
 
     /// 200 with a body that was rendered before.
     pub(super) fn rendered(body: &[u8]) -> Self {
-        Self { status: 200, body: body.to_vec(), headers: Vec::new() }
+        Self::of(Body::Whole(body.to_vec()), "application/json")
+    }
+
+    /// 200 with a body that is no JSON.
+    pub(super) fn text(body: Vec<u8>, content_type: &'static str) -> Self {
+        Self::of(Body::Whole(body), content_type)
+    }
+
+    /// 200 with events that are sent as they happen. An error breaks the connection off.
+    pub(super) fn events(stream: impl Stream<Item = Result<Bytes, Closed>> + 'static) -> Self {
+        Self::of(Body::Stream(Box::pin(stream)), "text/event-stream")
+    }
+
+    /// What it says, unless it is a stream.
+    #[cfg(test)]
+    pub(super) fn into_text(self) -> Vec<u8> {
+        match self.body {
+            Body::Whole(body) => body,
+            Body::Stream(_) => panic!("a stream has no end"),
+        }
+    }
+
+    fn of(body: Body, content_type: &'static str) -> Self {
+        Self { status: 200, body, content_type, headers: Vec::new() }
     }
 
     /// With another status than 200.
@@ -156,27 +194,17 @@ where
 {
     let service = request.app_data::<Data<Service>>().expect("BUG: an app without a service");
     let service = Service::clone(service);
-    // The body is taken first, so that a refused request leaves the connection usable.
+    let mut entry = Entry::default();
+    let proved = Who::prove(&request, &service, &mut entry).await;
+    // The body is taken in any case, so that a refused request leaves the connection usable.
     let body = http::body(payload).await;
-    let (answer, cut_off) = match Who::prove(&request, &service) {
-        // A key that may no longer trade hears why with the refusal, too.
-        Err(failure) => (Err(failure), auth::is_cut_off(&request, &service)),
-        Ok(who) => {
-            let cut_off = who.caller().is_some_and(|caller| caller.cut_off);
-            let answer = match body {
-                Ok(body) => handler(Call { who, service, request: request.clone(), body }).await,
-                Err(failure) => Err(failure.into()),
-            };
-            (answer, cut_off)
-        }
+    let answer = match (proved, body) {
+        (Ok(who), Ok(body)) => handler(Call { who, service, request: request.clone(), body }).await,
+        (Err(failure), _) => Err(failure),
+        (Ok(_), Err(failure)) => Err(failure.into()),
     };
     let mut response = render(&request, answer);
-    if cut_off {
-        let expired = actix_web::http::header::HeaderValue::from_static("expired");
-        response
-            .headers_mut()
-            .insert(actix_web::http::header::HeaderName::from_static("x-api-beta-cutoff"), expired);
-    }
+    entry.tell(&mut response);
     response
 }
 
@@ -190,14 +218,21 @@ pub(super) fn render(request: &HttpRequest, answer: Answer) -> HttpResponse {
                 response.insert_header((name, value));
             }
             response.insert_header((X_REQUEST_ID.clone(), id));
-            response.insert_header((CONTENT_TYPE, HeaderValue::from_static("application/json")));
-            response.body(reply.body)
+            response.insert_header((CONTENT_TYPE, HeaderValue::from_static(reply.content_type)));
+            match reply.body {
+                Body::Whole(body) => response.body(body),
+                Body::Stream(stream) => response.streaming(stream),
+            }
         }
         Err(failure) => {
             let verbose =
                 header(request, "x-polysim-verbose").is_some_and(|value| value.eq_ignore_ascii_case("true"));
             let mut response = builder(failure.status);
             response.insert_header(("X-Polysim-Code", failure.code));
+            if let Some(most) = failure.under_way_max {
+                response.insert_header(("X-Concurrency-Key-Limit", most.to_string()));
+                response.insert_header(("X-Concurrency-Key-Remaining", "0"));
+            }
             if let Some(seconds) = failure.retry_after {
                 response.insert_header(("Retry-After", seconds.to_string()));
             }
@@ -219,14 +254,25 @@ pub(super) fn refused(request: &HttpRequest, why: &str) -> HttpResponse {
     render(request, Err(Failure::new(403, "HTTP_403", why)))
 }
 
-pub(super) fn not_found(request: &HttpRequest) -> HttpResponse {
-    render(request, Err(Failure::new(404, "NOT_FOUND", "Not found")))
+/// The answer to a path that nobody knows. Asking counts like any other request.
+pub(super) async fn not_found(request: HttpRequest) -> HttpResponse {
+    stray(&request, Failure::new(404, "NOT_FOUND", "Not found")).await
 }
 
-pub(super) fn wrong_verb(request: &HttpRequest, allowed: &str) -> HttpResponse {
-    let mut response = render(request, Err(Failure::new(405, "HTTP_405", "Method not allowed")));
+/// The answer to a verb that a known path does not have.
+pub(super) async fn wrong_verb(request: HttpRequest, allowed: String) -> HttpResponse {
+    let mut response = stray(&request, Failure::new(405, "HTTP_405", "Method not allowed")).await;
     if let Ok(allowed) = allowed.parse() {
         response.headers_mut().insert(actix_web::http::header::ALLOW, allowed);
     }
+    response
+}
+
+async fn stray(request: &HttpRequest, failure: Failure) -> HttpResponse {
+    let service = request.app_data::<Data<Service>>().expect("BUG: an app without a service");
+    let mut entry = Entry::default();
+    let failure = Stranger::prove(request, service, &mut entry).await.err().unwrap_or(failure);
+    let mut response = render(request, Err(failure));
+    entry.tell(&mut response);
     response
 }

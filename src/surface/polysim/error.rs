@@ -14,15 +14,25 @@ pub(super) struct Failure {
     pub(super) code: &'static str,
     pub(super) message: String,
     pub(super) retry_after: Option<u32>,
+    /// How many requests may be under way at once, if that is what was too much (§6.3).
+    pub(super) under_way_max: Option<u32>,
     /// Shown by the verbose body only.
     pub(super) details: Option<Value>,
     /// Members at the root besides `error` (§7.3).
-    pub(super) root: Option<Map<String, Value>>,
+    pub(super) root: Option<Box<Map<String, Value>>>,
 }
 
 impl Failure {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None, details: None, root: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after: None,
+            under_way_max: None,
+            details: None,
+            root: None,
+        }
     }
 
     /// A schema failure: 422, naming the field.
@@ -46,6 +56,15 @@ impl Failure {
 
     pub(super) fn wallet_not_found() -> Self {
         Self::new(404, "WALLET_NOT_FOUND", "Wallet not found")
+    }
+
+    /// What the plan does not include (§7.3).
+    pub(super) fn upgrade(feature: &str) -> Self {
+        let root = [("feature_key", feature), ("upgrade_url", "/pricing")]
+            .map(|(name, value)| (name.to_owned(), Value::from(value)));
+        let needed =
+            Self::new(402, "UPGRADE_REQUIRED", "Your plan does not include this. Upgrade to use it.");
+        Self { root: Some(Box::new(root.into_iter().collect())), ..needed }
     }
 
     pub(super) fn market_not_found() -> Self {
@@ -74,7 +93,7 @@ impl Failure {
                 "request_id": request_id,
             });
         }
-        let mut body = self.root.clone().unwrap_or_default();
+        let mut body = self.root.as_deref().cloned().unwrap_or_default();
         body.insert("error".to_owned(), Value::String(self.message.clone()));
         Value::Object(body)
     }
@@ -100,6 +119,49 @@ impl From<Reject> for Failure {
                 return Self { retry_after: Some(1), ..late };
             }
             Reject::KeyNoLongerValid => return key_failure(KeyFailure::Unknown),
+            Reject::UserNotFound => (404, "NOT_FOUND", "User not found".to_owned()),
+            Reject::KeyNotFound => (404, "NOT_FOUND", "API key not found".to_owned()),
+            Reject::KeyEnded => {
+                (400, "VALIDATION_FAILED", "This key has ended or was already rotated".to_owned())
+            }
+            Reject::NotFirstKey => (
+                400,
+                "BOOTSTRAP_NOT_ALLOWED",
+                "This account already has an API key. Use POST /v1/keys instead.".to_owned(),
+            ),
+            Reject::IssuanceClosed => (
+                403,
+                "CLOSED_BETA",
+                "API access is in closed beta. New keys are issued to approved cohorts only. Apply via the \
+                 waitlist; we'll email you when a cohort opens."
+                    .to_owned(),
+            ),
+            Reject::IssuanceComingSoon => (
+                403,
+                "API_PRO_COMING_SOON",
+                "Your subscription includes API access; it is being rolled out in cohorts.".to_owned(),
+            ),
+            Reject::UpgradeNeeded => (
+                403,
+                "TIER_REQUIRES_UPGRADE",
+                "Your plan does not include this tier or permission".to_owned(),
+            ),
+            Reject::NotEntitled => {
+                (403, "TIER_NOT_AUTHORIZED", "Your account is not authorized for this tier".to_owned())
+            }
+            Reject::KeysFull { most } => {
+                (400, "VALIDATION_FAILED", format!("Maximum of {most} active API keys reached"))
+            }
+            Reject::CohortFull { active, cap } => {
+                let details = json!({"current_active": active, "cap": cap, "requested": 1});
+                let full = Self::new(409, "COHORT_FULL", "The cohort is at capacity");
+                return Self { details: Some(details), ..full };
+            }
+            Reject::WalletNotFound => return Self::wallet_not_found(),
+            Reject::WrongWalletKind => {
+                (400, "VALIDATION_FAILED", "Not possible with a wallet of this kind".to_owned())
+            }
+            Reject::PlanExhausted => return Self::upgrade("wallets.sandbox_baseline"),
             Reject::AccountNotFound => (404, "ACCOUNT_NOT_FOUND", "Account not found".to_owned()),
             Reject::AccountsFull => (503, "SERVER_BUSY", message),
             Reject::IdempotencyKeyReused => (
@@ -185,7 +247,9 @@ pub(super) fn token_failure(failure: TokenFailure) -> Failure {
     match failure {
         TokenFailure::Invalid => Failure::new(401, "INVALID_TOKEN", "Invalid token"),
         TokenFailure::Expired => Failure::new(401, "TOKEN_EXPIRED", "Token has expired"),
+        TokenFailure::UserGone => Failure::new(401, "USER_NOT_FOUND", "User not found"),
         TokenFailure::Restricted => restricted(),
+        TokenFailure::Refused(reject) => reject.into(),
     }
 }
 

@@ -59,7 +59,7 @@ fn candle_length(interval: &str) -> Result<i64, Failure> {
 pub(super) fn invalid_interval(interval: &str, supported: &[&str]) -> Failure {
     let root = Map::from_iter([("supported_intervals".to_owned(), json!(supported))]);
     let message = format!("Unsupported interval: {interval}");
-    Failure { root: Some(root), ..Failure::new(400, "INVALID_INTERVAL", message) }
+    Failure { root: Some(Box::new(root)), ..Failure::new(400, "INVALID_INTERVAL", message) }
 }
 
 /// Just after a moment: trades of that very millisecond are before it.

@@ -1,12 +1,15 @@
 //! PolySimulator (docs: polysimulator.md). Reads its wire, asks the service, writes its wire; decides nothing.
 
 mod account;
+mod admin;
 mod auth;
 mod call;
 mod clob_reads;
 mod encoding;
+mod entry;
 mod error;
 mod events;
+mod export;
 mod from_wire;
 mod history;
 mod keys;
@@ -16,9 +19,11 @@ mod orders;
 mod params;
 mod pm_orders;
 mod sockets;
+mod spot_stream;
 mod system;
 mod to_wire;
 mod updown;
+mod wallets;
 mod wire;
 
 use crate::http::Surface;
@@ -32,12 +37,21 @@ pub(super) fn surface() -> Surface {
         orders::endpoints(),
         pm_orders::endpoints(),
     ];
-    let more = [account::endpoints(), keys::endpoints(), updown::endpoints(), sockets::endpoints()];
+    let more = [
+        account::endpoints(),
+        keys::endpoints(),
+        wallets::endpoints(),
+        export::endpoints(),
+        updown::endpoints(),
+        spot_stream::endpoints(),
+        sockets::endpoints(),
+        admin::endpoints(),
+    ];
     Surface {
         name: "polysim",
         endpoints: endpoints.into_iter().chain(more).flatten().collect(),
         refused: call::refused,
-        not_found: call::not_found,
-        wrong_verb: call::wrong_verb,
+        not_found: |request| Box::pin(call::not_found(request)),
+        wrong_verb: |request, allowed| Box::pin(call::wrong_verb(request, allowed)),
     }
 }

@@ -7,9 +7,9 @@ use super::from_wire::{self, NativeOrder, Parsed};
 use super::order_wire::{self, OrderResponse};
 use super::pm_orders;
 use crate::http::Endpoint;
-use crate::service::callers::MayTrade;
+use crate::service::callers::{MayRead, MayTrade};
 use crate::service::history::{FillFilter, OrderFilter, OrderRow, OrderStatus};
-use crate::service::orders::Placed;
+use crate::service::orders::{NotCanceled, Placed};
 use crate::service::{ExchangeReceipt, MarketSpec, Service};
 use crate::types::{CloseReason, OrderId, OrderKind, Outcome, Reject, Timestamp};
 use actix_web::http::Method;
@@ -106,26 +106,25 @@ async fn post_orders_batch(call: Call<Trader>) -> Answer {
         return Err(Failure::new(400, "BATCH_LIMIT_EXCEEDED", message));
     }
     let catalog = call.service.catalog();
-    let own = call.who.permit(&call.service, None)?;
-    let parse = |raw: &&RawValue| -> Result<Parsed, Failure> {
+    let parse = |raw: &&RawValue| -> Result<(MayTrade, Parsed), Failure> {
         let order: NativeOrder<'_> = from_wire::object(raw.get().as_bytes())?;
         let parsed = order.parse(&catalog, None)?;
-        call.who.permit(&call.service, parsed.wallet).map(|_| parsed)
+        call.who.permit(&call.service, parsed.wallet).map(|permit| (permit, parsed))
     };
     let parsed: Vec<_> = batch.orders.iter().map(parse).collect();
-    let wishes = parsed.iter().flatten().map(|parsed| parsed.wish.clone()).collect();
-    let mut outcomes = call.service.place_many(&own, wishes).await?.into_iter();
+    let wishes = parsed.iter().flatten().map(|(permit, parsed)| (*permit, parsed.wish.clone()));
+    let mut outcomes = call.service.place_many(wishes).await?.into_iter();
     let (mut results, mut succeeded) = (Vec::new(), 0);
     for entry in parsed {
         let result = match &entry {
             Err(failure) => Err(failure.clone()),
-            Ok(parsed) => match outcomes.next().unwrap_or(Err(Reject::OutcomeUnknown)) {
-                Ok(placed) => response(&call.service, &own, parsed, placed).await,
+            Ok((permit, parsed)) => match outcomes.next().unwrap_or(Err(Reject::OutcomeUnknown)) {
+                Ok(placed) => response(&call.service, permit, parsed, placed).await,
                 Err(reject) => Err(reject.into()),
             },
         };
         succeeded += u32::from(result.is_ok());
-        let client_order_id = entry.ok().and_then(|parsed| parsed.client_order_id);
+        let client_order_id = entry.ok().and_then(|(_, parsed)| parsed.client_order_id);
         results.push(result.unwrap_or_else(|failure| order_wire::rejected(failure, client_order_id)));
     }
     let failed = u32::try_from(results.len()).unwrap_or(u32::MAX) - succeeded;
@@ -238,18 +237,21 @@ async fn get_order(call: Call<Reader>) -> Answer {
     let row =
         call.service.order(&permit, order).await?.filter(|row| kind.is_none_or(|kind| row.kind == kind));
     let row = row.ok_or_else(Failure::order_not_found)?;
-    let trades = trades_of(&call, &row).await?;
+    let trades = trades_of(&call, &permit, &row).await?;
     let spec = spec_of(&call.service, &row)?;
     Ok(Reply::json(&order_wire::order_superset(&row, &spec, &trades)))
 }
 
-pub(super) async fn trades_of(call: &Call<Reader>, row: &OrderRow) -> Result<Vec<String>, Failure> {
+pub(super) async fn trades_of(
+    call: &Call<Reader>,
+    permit: &MayRead,
+    row: &OrderRow,
+) -> Result<Vec<String>, Failure> {
     if row.now.filled.is_zero() {
         return Ok(Vec::new());
     }
-    let permit = call.who.permit(&call.service, None)?;
     let filter = FillFilter { order: Some(row.order), limit: TRADES_SHOWN, ..FillFilter::default() };
-    let fills = call.service.fills(&permit, filter).await?;
+    let fills = call.service.fills(permit, filter).await?;
     Ok(fills.iter().map(|fill| fill.trade.to_string()).collect())
 }
 
@@ -258,33 +260,24 @@ pub(super) fn spec_of(service: &Service, row: &OrderRow) -> Result<Arc<MarketSpe
 }
 
 async fn delete_order(call: Call<Trader>) -> Answer {
-    let permit = call.who.permit(&call.service, None)?;
     let order = from_wire::order_id(call.path("order_id"))?;
-    let receipt = cancel(&call.service, &permit, order).await?;
+    let permits = call.who.permits(&call.service)?;
+    let canceled = call.service.cancel(&permits, &[order]).await?.pop();
+    let receipt =
+        canceled.unwrap_or(Err(NotCanceled::Refused(Reject::OrderNotFound))).map_err(not_canceled)?;
     let ExchangeReceipt::Canceled { market, .. } = receipt else { return Err(Reject::Internal.into()) };
     let spec = call.service.catalog().get(market).cloned().ok_or_else(Failure::market_not_found)?;
     Ok(Reply::json(&order_wire::canceled(&receipt, &spec)))
 }
 
-/// The exchange knows open orders only: whether one that is not open was ever the caller's, the ledger says.
-pub(super) async fn cancel(
-    service: &Service,
-    permit: &MayTrade,
-    order: OrderId,
-) -> Result<ExchangeReceipt, Failure> {
-    match service.cancel(permit, order).await {
-        Ok(receipt) => Ok(receipt),
-        Err(Reject::OrderNotOpen) => match service.order(&permit.reads(), order).await? {
-            Some(row) => Err(not_cancelable(&row)),
-            None => Err(Failure::order_not_found()),
-        },
-        Err(reject) => Err(reject.into()),
+fn not_canceled(why: NotCanceled) -> Failure {
+    match why {
+        NotCanceled::Over(row) => {
+            let message = format!("Cannot cancel order with status: {}", order_wire::status_name(&row));
+            Failure::new(400, "ORDER_NOT_CANCELLABLE", message)
+        }
+        NotCanceled::Refused(reject) => reject.into(),
     }
-}
-
-fn not_cancelable(row: &OrderRow) -> Failure {
-    let message = format!("Cannot cancel order with status: {}", order_wire::status_name(row));
-    Failure::new(400, "ORDER_NOT_CANCELLABLE", message)
 }
 
 #[derive(Debug, Deserialize)]
@@ -335,35 +328,42 @@ async fn cancel_chosen(
     market: Option<crate::types::MarketId>,
     outcome: Option<Outcome>,
 ) -> Answer {
-    let permit = call.who.permit(&call.service, None)?;
-    let open = call.service.open_orders(&permit, market, outcome).await?;
-    cancel_listed(&call.service, &permit, open, Map::new()).await
+    let (mut canceled, mut refused) = (Vec::new(), Map::new());
+    for permit in call.who.permits(&call.service)? {
+        let open = call.service.open_orders(&permit, market, outcome).await?;
+        cancel_into(&call.service, &[permit], open, (&mut canceled, &mut refused)).await?;
+    }
+    Ok(Reply::json(&json!({"canceled": canceled, "not_canceled": refused})))
 }
 
 /// Cancels orders and says for each what became of it (§11.5). `canceled` is a list of texts: the mirror reads a
 /// count as nothing.
 pub(super) async fn cancel_listed(
-    service: &Service,
-    permit: &MayTrade,
+    call: &Call<Trader>,
     orders: Vec<OrderId>,
-    mut not_canceled: Map<String, Value>,
+    mut refused: Map<String, Value>,
 ) -> Answer {
-    let outcomes = service.cancel_many(permit, &orders).await?;
-    let mut canceled = Vec::new();
+    let (permits, mut canceled) = (call.who.permits(&call.service)?, Vec::new());
+    cancel_into(&call.service, &permits, orders, (&mut canceled, &mut refused)).await?;
+    Ok(Reply::json(&json!({"canceled": canceled, "not_canceled": refused})))
+}
+
+async fn cancel_into(
+    service: &Service,
+    permits: &[MayTrade],
+    orders: Vec<OrderId>,
+    (canceled, refused): (&mut Vec<String>, &mut Map<String, Value>),
+) -> Result<(), Failure> {
+    let outcomes = service.cancel(permits, &orders).await?;
     for (order, outcome) in orders.into_iter().zip(outcomes) {
         match outcome {
             Ok(_) => canceled.push(order.to_string()),
-            Err(Reject::OrderNotOpen) => {
-                let row = service.order(&permit.reads(), order).await?;
-                let failure = row.map_or_else(Failure::order_not_found, |row| not_cancelable(&row));
-                not_canceled.insert(order.to_string(), failure.message.into());
-            }
-            Err(reject) => {
-                not_canceled.insert(order.to_string(), Failure::from(reject).message.into());
+            Err(why) => {
+                refused.insert(order.to_string(), not_canceled(why).message.into());
             }
         }
     }
-    Ok(Reply::json(&json!({"canceled": canceled, "not_canceled": not_canceled})))
+    Ok(())
 }
 
 #[derive(Debug, Deserialize)]
@@ -381,9 +381,9 @@ async fn post_heartbeats(call: Call<Trader>) -> Answer {
     if beat.client_label.is_some_and(|label| label.len() > 64) {
         return Err(Failure::invalid("client_label", "must have at most 64 characters"));
     }
-    let permit = call.who.permit(&call.service, None)?;
+    let permits = call.who.permits(&call.service)?;
     let until = call.service.now().plus_millis(interval + (interval / 4).max(1_000));
-    call.service.heartbeat(&permit, until).await?;
+    call.service.heartbeat(&permits, until).await?;
     Ok(Reply::json(&json!({"ok": true, "expires_at_ms": until.millis()})))
 }
 

@@ -61,8 +61,8 @@ pub(super) async fn post_batch(call: Call<Trader>) -> Answer {
         from_wire::object::<PolymarketOrder<'_>>(raw.get().as_bytes())?.parse(&catalog, None)
     };
     let parsed: Vec<_> = entries.iter().map(parse).collect();
-    let wishes = parsed.iter().flatten().map(|parsed| parsed.wish.clone()).collect();
-    let mut outcomes = call.service.place_many(&permit, wishes).await?.into_iter();
+    let wishes = parsed.iter().flatten().map(|parsed| (permit, parsed.wish.clone()));
+    let mut outcomes = call.service.place_many(wishes).await?.into_iter();
     let mut answers = Vec::new();
     for entry in parsed {
         let answer = match entry {
@@ -176,7 +176,6 @@ fn id_text(id: &Value) -> Option<String> {
 }
 
 async fn cancel_ids(call: &Call<Trader>, ids: Vec<String>) -> Answer {
-    let permit = call.who.permit(&call.service, None)?;
     let (mut orders, mut not_canceled) = (Vec::new(), Map::new());
     for id in ids {
         match from_wire::order_id(&id) {
@@ -186,14 +185,14 @@ async fn cancel_ids(call: &Call<Trader>, ids: Vec<String>) -> Answer {
             }
         }
     }
-    orders::cancel_listed(&call.service, &permit, orders, not_canceled).await
+    orders::cancel_listed(call, orders, not_canceled).await
 }
 
 async fn get_order(call: Call<Reader>) -> Answer {
     let permit = call.who.permit(&call.service, None)?;
     let order = from_wire::order_id(call.path("order_id"))?;
     let row = call.service.order(&permit, order).await?.ok_or_else(Failure::order_not_found)?;
-    let trades = orders::trades_of(&call, &row).await?;
+    let trades = orders::trades_of(&call, &permit, &row).await?;
     let spec = orders::spec_of(&call.service, &row)?;
     Ok(Reply::json(&order_wire::polymarket_row(&row, &spec, &trades)))
 }
@@ -310,7 +309,7 @@ async fn get_data_orders(call: Call<Reader>) -> Answer {
     for row in &rows {
         let Some(spec) = catalog.get(row.market) else { continue };
         // An order that traded names its trades; most open ones did not.
-        shown.push(order_wire::polymarket_row(row, spec, &orders::trades_of(&call, row).await?));
+        shown.push(order_wire::polymarket_row(row, spec, &orders::trades_of(&call, &permit, row).await?));
     }
     Ok(envelope(limit, page.offset, shown))
 }

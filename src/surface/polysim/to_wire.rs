@@ -1,10 +1,11 @@
 //! From our values to this wire's: moments, books, markets and prices.
 
 use super::wire::{
-    BatchPriced, BuySell, KeyInfo, Level, LivePrice, MarketDetail, MarketSummary, OrderBook, OutcomePrice,
-    Token,
+    BatchPriced, BuySell, CreatedKey, KeyInfo, Level, LivePrice, MarketDetail, MarketSummary, OrderBook,
+    OutcomePrice, Token,
 };
 use crate::service::history::Volumes;
+use crate::service::keys::FreshKey;
 use crate::service::markets::{BookView, Ticker, touch_of};
 use crate::service::{Key, MarketSpec, Status};
 use crate::types::{KeyId, Outcome, Payout, Price, Shares, Timestamp, Usd, format_scaled};
@@ -237,25 +238,36 @@ fn resolved_outcome(ticker: &Ticker) -> Option<String> {
 }
 
 /// A key as its owner sees it (§4).
-pub(super) fn key_info(id: KeyId, key: &Key, now: Timestamp) -> KeyInfo {
+pub(super) fn key_info(id: KeyId, key: &Key, last_used: Option<Timestamp>, now: Timestamp) -> KeyInfo {
     KeyInfo {
         id: id.0,
         key_prefix: key.prefix.clone(),
         name: key.name.clone(),
         rate_limit_tier: key.tier.name(),
         permissions: key.permissions.names(),
-        is_active: is_active(key, now),
+        is_active: key.usable(now).is_ok(),
         created_at: iso(key.created_at),
-        last_used_at: None,
+        last_used_at: last_used.map(iso),
         // A beta key does not expire; what is shown is when it is cut off.
         expires_at: key.expires_at.or(key.beta_until).map(iso),
     }
 }
 
-/// Whether a key still lets anyone in.
-pub(super) fn is_active(key: &Key, now: Timestamp) -> bool {
-    let has_expired = key.beta_until.is_none() && key.expires_at.is_some_and(|expires| expires <= now);
-    key.active && !key.revoked && !has_expired
+/// A key that was just made, with its text: the only answer that ever shows it (§4).
+pub(super) fn created_key(fresh: &FreshKey) -> CreatedKey {
+    let FreshKey { id, raw, key } = fresh;
+    CreatedKey {
+        id: id.0,
+        raw_key: raw.expose().to_owned(),
+        key_prefix: key.prefix.clone(),
+        name: key.name.clone(),
+        rate_limit_tier: key.tier.name(),
+        permissions: key.permissions.names(),
+        created_at: iso(key.created_at),
+        rotated_from: None,
+        old_key_expires_at: None,
+        beta_until: key.beta_until.map(iso),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Rolling windows, what they are measured against, and the spot prices they follow (§16.1, §16.2).
 
-use super::auth::{Access, Anyone, Stranger};
+use super::auth::{Access, Anyone, Passerby};
 use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
 use super::history::invalid_interval;
@@ -20,13 +20,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The lengths a window may have.
 const INTERVALS: [&str; 5] = ["5M", "15M", "1H", "4H", "daily"];
 /// Where spot prices are said to come from.
-const SOURCE: &str = "chainlink_rtds";
+pub(super) const SOURCE: &str = "chainlink_rtds";
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
         endpoint(Method::GET, "/v1/markets/updown", get_windows::<Anyone>),
-        endpoint(Method::GET, "/markets/updown", get_windows::<Stranger>),
+        endpoint(Method::GET, "/markets/updown", get_windows::<Passerby>),
         endpoint(Method::GET, "/v1/markets/updown/intervals", get_intervals),
         endpoint(Method::GET, "/prices/live", get_spots),
         endpoint(Method::GET, "/prices/live/{symbol}", get_spot),
@@ -119,7 +119,7 @@ fn row(ticker: &Ticker, now: Timestamp) -> WindowRow {
     let window = window(ticker);
     let (starts_at, ends_at) = (window.starts_at, facts.ends_at.unwrap_or(window.starts_at));
     let (active, closed) = active_closed(ticker.status);
-    let strike = window.strike.map(|strike| strike.rounded(2));
+    let strike = window.strike.map(|strike| shown_strike(&window.asset, strike));
     WindowRow {
         event_id: facts.event[0].clone(),
         condition_id: facts.condition_id.clone(),
@@ -169,6 +169,12 @@ fn market(ticker: &Ticker) -> WindowMarket {
     }
 }
 
+/// A strike to the last decimal of its asset's prices.
+fn shown_strike(asset: &str, strike: Usd) -> String {
+    let decimals = Spot::of(0, asset).map_or(2, |spot| spot.decimals());
+    strike.rounded(decimals)
+}
+
 /// A currency's tag.
 fn currency(asset: &str) -> String {
     let name = match asset {
@@ -191,7 +197,7 @@ fn eastern(at: Timestamp, format: &str) -> String {
 }
 
 /// The assets that this world's windows follow, with their price paths.
-async fn spots(service: &Service) -> Result<BTreeMap<String, Spot>, Reject> {
+pub(super) async fn spots(service: &Service) -> Result<BTreeMap<String, Spot>, Reject> {
     let assets = service.series().await?.into_iter().map(|series| series.asset);
     Ok(assets.filter_map(|asset| service.spot(&asset).map(|spot| (asset, spot))).collect())
 }
@@ -206,7 +212,7 @@ fn crypto_price(asset: &str, spot: &Spot, now: Timestamp) -> Value {
     })
 }
 
-fn dollars(price: Usd) -> Value {
+pub(super) fn dollars(price: Usd) -> Value {
     number(&price.plain())
 }
 
@@ -228,7 +234,7 @@ fn spot_price(asset: &str, spot: &Spot, now: Timestamp) -> SpotPrice {
     }
 }
 
-async fn get_spots(call: Call<Stranger>) -> Answer {
+async fn get_spots(call: Call<Passerby>) -> Answer {
     let now = call.service.now();
     let spots = spots(&call.service).await?;
     let prices: BTreeMap<_, _> =
@@ -241,7 +247,7 @@ async fn get_spots(call: Call<Stranger>) -> Answer {
     Ok(Reply::json(&body).with("Cache-Control", "no-cache"))
 }
 
-async fn get_spot(call: Call<Stranger>) -> Answer {
+async fn get_spot(call: Call<Passerby>) -> Answer {
     let symbol = call.path("symbol").to_ascii_uppercase();
     let spots = spots(&call.service).await?;
     let spot = spots.get(&symbol).ok_or_else(|| Failure::new(404, "NOT_FOUND", "Unknown symbol"))?;
@@ -249,7 +255,7 @@ async fn get_spot(call: Call<Stranger>) -> Answer {
     Ok(Reply::json(&price).with("Cache-Control", "no-cache"))
 }
 
-async fn get_strike(call: Call<Stranger>) -> Answer {
+async fn get_strike(call: Call<Passerby>) -> Answer {
     let id = call.path("id");
     let catalog = call.service.catalog();
     let market = catalog.by_condition(id).or_else(|| catalog.by_token(id).map(|(market, _)| market));
@@ -259,7 +265,7 @@ async fn get_strike(call: Call<Stranger>) -> Answer {
     let (window, strike) = known
         .ok_or_else(|| Failure::new(404, "NOT_FOUND", "Price-to-beat not yet available for this market"))?;
     Ok(Reply::json(&json!({
-        "price": number(&strike.rounded(2)),
+        "price": number(&shown_strike(&window.asset, strike)),
         "asset": window.asset,
         "start_date": iso(window.starts_at),
         "source": "polymarket_open_price",

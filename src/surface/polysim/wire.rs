@@ -198,6 +198,41 @@ pub(super) struct KeyInfo {
     pub(super) expires_at: Option<String>,
 }
 
+/// §4: a key that was just made. It does not print: its text is for its owner alone.
+#[derive(Serialize)]
+pub(super) struct CreatedKey {
+    pub(super) id: u32,
+    pub(super) raw_key: String,
+    pub(super) key_prefix: String,
+    pub(super) name: Option<String>,
+    pub(super) rate_limit_tier: &'static str,
+    pub(super) permissions: Vec<&'static str>,
+    pub(super) created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rotated_from: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) old_key_expires_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) beta_until: Option<String>,
+}
+
+/// §14.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct WalletOut {
+    pub(super) id: u32,
+    pub(super) kind: &'static str,
+    pub(super) label: Option<String>,
+    pub(super) balance: String,
+    pub(super) baseline: String,
+    pub(super) status: &'static str,
+    pub(super) generation: u32,
+    pub(super) parent_wallet_id: Option<u32>,
+    pub(super) competition_id: Option<u32>,
+    pub(super) created_at: String,
+    pub(super) archived_at: Option<String>,
+    pub(super) is_legacy: bool,
+}
+
 /// A row of `GET /v1/keys/tiers`.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct TierRow {

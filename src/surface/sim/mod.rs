@@ -30,8 +30,10 @@ pub(super) fn surface() -> Surface {
             Endpoint::new(Method::POST, "/sim/markets/{market}/resolve", || web::post().to(post_resolve)),
         ],
         refused: |request, why| respond(request, Err(Failure::new(403, why))),
-        not_found: |request| respond(request, Err(Failure::new(404, "not found"))),
-        wrong_verb: |request, _| respond(request, Err(Failure::new(405, "method not allowed"))),
+        not_found: |request| Box::pin(async move { respond(&request, Err(Failure::new(404, "not found"))) }),
+        wrong_verb: |request, _| {
+            Box::pin(async move { respond(&request, Err(Failure::new(405, "method not allowed"))) })
+        },
     }
 }
 
@@ -54,16 +56,31 @@ impl From<Reject> for Failure {
             Reject::Overloaded | Reject::Stopped(_) | Reject::OutcomeUnknown | Reject::HistoryUnavailable => {
                 503
             }
-            Reject::AccountNotFound | Reject::MarketNotFound | Reject::OrderNotFound => 404,
+            Reject::AccountNotFound
+            | Reject::MarketNotFound
+            | Reject::OrderNotFound
+            | Reject::UserNotFound
+            | Reject::KeyNotFound
+            | Reject::WalletNotFound => 404,
             Reject::KeyNoLongerValid => 401,
+            Reject::PlanExhausted => 402,
+            Reject::IssuanceClosed
+            | Reject::IssuanceComingSoon
+            | Reject::UpgradeNeeded
+            | Reject::NotEntitled => 403,
             Reject::Internal => 500,
             Reject::IdempotencyKeyReused
             | Reject::DuplicateClientOrderId(_)
             | Reject::MarketClosed
             | Reject::MarketHalted
             | Reject::MarketNotResolved
+            | Reject::KeyEnded
+            | Reject::NotFirstKey
+            | Reject::KeysFull { .. }
+            | Reject::CohortFull { .. }
             | Reject::OrderNotOpen => 409,
             Reject::AccountsFull
+            | Reject::WrongWalletKind
             | Reject::WrongVenue
             | Reject::Unsupported
             | Reject::OffTick { .. }

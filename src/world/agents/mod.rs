@@ -11,7 +11,7 @@ use super::clock::Clock;
 use super::record::{Authority, Command};
 use super::running::{Mailbox, World};
 use super::scenario::{AgentRules, HOUSE_TERMS, Recordings};
-use crate::types::{MarketId, NewOrder, Timestamp};
+use crate::types::{MarketId, NewOrder};
 use maker::Maker;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -21,9 +21,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use view::{Candidates, View};
 use windows::Replay;
-
-/// How often the recorded books are carried on.
-const REPLAY_EVERY_MS: i64 = 500;
 
 /// The running agents. Dropping them ends them.
 #[derive(Debug)]
@@ -47,7 +44,6 @@ impl Agents {
             rules,
             makers: Vec::new(),
             replays: Vec::new(),
-            replayed_at: Timestamp::default(),
             next: 0,
             epoch: None,
         };
@@ -74,7 +70,6 @@ struct Crowd {
     rules: AgentRules,
     makers: Vec<Maker>,
     replays: Vec<Replay>,
-    replayed_at: Timestamp,
     next: usize,
     /// Which epoch the agents know; another one is another world.
     epoch: Option<u32>,
@@ -116,14 +111,14 @@ impl Crowd {
 
     fn act(&mut self) {
         let now = self.clock.now();
-        if self.replayed_at.plus_millis(REPLAY_EVERY_MS) <= now {
-            self.replayed_at = now;
-            for at in 0..self.replays.len() {
-                let Some(view) = self.look(self.replays[at].market()) else { continue };
-                let mut commands = self.replays[at].advance(now, &view);
-                commands.extend(noise::take(&mut self.rng, &view));
-                self.send(commands);
+        for at in 0..self.replays.len() {
+            if !self.replays[at].is_due(now) {
+                continue;
             }
+            let Some(view) = self.look(self.replays[at].market()) else { continue };
+            let mut commands = self.replays[at].advance(now, &view);
+            commands.extend(noise::take(&mut self.rng, &view));
+            self.send(commands);
         }
         if self.makers.is_empty() {
             return;

@@ -3,6 +3,7 @@
 use crate::exchange::{Grid, Half, Market, Status, Touch};
 use crate::types::{AccountId, MarketId, OrderId, Outcome, Price, Shares, Timestamp, Venue};
 use crate::world::running::Query;
+use crate::world::scenario::interval_ms;
 use crate::world::state::State;
 
 /// A market through an agent's eyes.
@@ -64,8 +65,13 @@ pub(super) struct Found {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OpenWindow {
     pub(super) market: MarketId,
-    pub(super) number: u64,
+    /// Which series, and which window of it.
+    pub(super) turn: (u32, u64),
     pub(super) starts_at: Timestamp,
+    /// How long its series' windows last, in milliseconds.
+    pub(super) length_ms: i64,
+    /// Milliseconds from one change of its book to the next.
+    pub(super) pace_ms: u32,
 }
 
 impl Query for Candidates {
@@ -73,13 +79,19 @@ impl Query for Candidates {
     fn ask(self, state: &State) -> Found {
         let epoch = state.epoch();
         let markets = (self.known != Some(epoch)).then(|| choose(state, self.most));
-        let current = state.series().iter().filter_map(|series| series.current);
-        let windows = current.filter_map(|market| {
+        let windows = (0..).zip(state.series()).filter_map(|(number, series)| {
+            let market = series.current?;
             let window = state.exchange().market(market)?.spec.facts.window.as_ref()?;
             // The first window began before the world did: its book opened when the world did.
             let starts_at =
                 window.starts_at.max(if window.number == 0 { state.began_at() } else { window.starts_at });
-            Some(OpenWindow { market, number: window.number, starts_at })
+            Some(OpenWindow {
+                market,
+                turn: (number, window.number),
+                starts_at,
+                length_ms: interval_ms(&series.interval)?,
+                pace_ms: series.pace_ms,
+            })
         });
         Found { epoch, markets, windows: windows.collect() }
     }

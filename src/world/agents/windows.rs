@@ -5,7 +5,7 @@ use super::view::{OpenWindow, View};
 use crate::exchange::{self, Half};
 use crate::types::{MarketId, NewOrder, Price, Shares, Side, Timestamp};
 use crate::world::record::{Authority, Command};
-use crate::world::scenario::{Recordings, house_order};
+use crate::world::scenario::{RECORDED_MS, Recordings, house_order};
 use std::collections::BTreeMap;
 
 /// One window's recording and how far it was played.
@@ -15,12 +15,24 @@ pub(super) struct Replay {
     recorded: Recordings,
     /// Steps that were played. The opening book came with the window.
     played: usize,
+    /// When the book changes next.
+    next_at: Timestamp,
 }
 
 impl Replay {
     pub(super) fn new(window: OpenWindow, recorded: Recordings) -> Self {
-        let played = recorded.window(window.number).partition_point(|step| step.offset_ms <= 0);
-        Self { window, recorded, played }
+        let (series, number) = window.turn;
+        let played = recorded.window(series, number).partition_point(|step| step.offset_ms <= 0);
+        Self { window, recorded, played, next_at: Timestamp::default() }
+    }
+
+    /// Whether it is time for the next change; if it is, the one after that has its time.
+    pub(super) fn is_due(&mut self, now: Timestamp) -> bool {
+        let is_due = self.next_at <= now;
+        if is_due {
+            self.next_at = now.plus_millis(i64::from(self.window.pace_ms));
+        }
+        is_due
     }
 
     pub(super) fn market(&self) -> MarketId {
@@ -29,8 +41,10 @@ impl Replay {
 
     /// The commands that bring the house's quotes to where the recording is now.
     pub(super) fn advance(&mut self, now: Timestamp, view: &View) -> Vec<Command> {
-        let offset = now.millis() - self.window.starts_at.millis();
-        let steps = self.recorded.window(self.window.number);
+        let since = now.millis() - self.window.starts_at.millis();
+        let offset = since.saturating_mul(RECORDED_MS) / self.window.length_ms;
+        let (series, number) = self.window.turn;
+        let steps = self.recorded.window(series, number);
         let until = steps.partition_point(|step| step.offset_ms <= offset);
         let mut changed: BTreeMap<(bool, Price), Shares> = BTreeMap::new();
         for step in &steps[self.played.min(until)..until] {

@@ -233,10 +233,10 @@ fn write_rare(db: &Connection, epoch: i64, rare: &Rare) -> Result<()> {
             step.at.millis(),
         ]),
         Rare::User(id, user) => db
-            .prepare_cached("INSERT INTO users VALUES (?, ?, ?, ?, ?)")?
+            .prepare_cached("INSERT INTO users VALUES (?, ?, ?, ?, ?, NULL)")?
             .execute(params![epoch, id.0, user.name, user.subject, user.plan.code()]),
         Rare::Key(id, key) => {
-            db.prepare_cached("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+            db.prepare_cached("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)")?.execute(params![
                 epoch,
                 id.0,
                 key.user.0,
@@ -247,6 +247,23 @@ fn write_rare(db: &Connection, epoch: i64, rare: &Rare) -> Result<()> {
                 key.created_at.millis(),
                 key.expires_at.map(Timestamp::millis),
             ])
+        }
+        Rare::Subject(user, subject) => {
+            set(db, "UPDATE users SET subject = ? WHERE epoch = ? AND id = ?", (subject, epoch, user.0))
+        }
+        Rare::UserDeleted(user, at) => set(
+            db,
+            "UPDATE users SET deleted_at = ? WHERE epoch = ? AND id = ?",
+            (at.millis(), epoch, user.0),
+        ),
+        Rare::KeyName(key, name) => {
+            set(db, "UPDATE keys SET name = ? WHERE epoch = ? AND id = ?", (name, epoch, key.0))
+        }
+        Rare::KeyExpires(key, at) => {
+            set(db, "UPDATE keys SET expires_at = ? WHERE epoch = ? AND id = ?", (at.millis(), epoch, key.0))
+        }
+        Rare::KeyEnded(key, at) => {
+            set(db, "UPDATE keys SET ended_at = ? WHERE epoch = ? AND id = ?", (at.millis(), epoch, key.0))
         }
         Rare::Market(id, at, spec) => write_market(db, epoch, *id, *at, spec),
         Rare::MarketStatus(market, status) => db
@@ -267,6 +284,11 @@ fn write_rare(db: &Connection, epoch: i64, rare: &Rare) -> Result<()> {
             ]),
     }
     .map(drop)
+}
+
+/// One column of one row.
+fn set(db: &Connection, sql: &str, values: impl rusqlite::Params) -> Result<usize> {
+    db.prepare_cached(sql)?.execute(values)
 }
 
 fn write_market(

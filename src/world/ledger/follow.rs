@@ -2,6 +2,7 @@
 
 use super::{Ledger, LedgerError, Source, Writer};
 use crate::types::Sequence;
+use crate::world::meters::Meters;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -19,10 +20,12 @@ const RETRY: Duration = Duration::from_millis(500);
 
 /// Follows the tape until told to stop; then catches up with what is durable and ends. A ledger that can't
 /// be written is opened again until it can; its records wait on the tape.
-pub fn run(writer: Writer, ledger: &Ledger, stop: &AtomicBool) {
+///
+/// What is new on the meters is written down on the way, once a second and at the end.
+pub fn run(writer: Writer, ledger: &Ledger, meters: &Meters, stop: &AtomicBool) {
     let mut opened = Ok(writer);
     loop {
-        let outcome = opened.and_then(|writer| follow(writer, ledger, stop));
+        let outcome = opened.and_then(|writer| follow(writer, ledger, meters, stop));
         let Err(error) = outcome else { return };
         ledger.failed(&error);
         if stop.load(Ordering::Acquire) {
@@ -34,7 +37,12 @@ pub fn run(writer: Writer, ledger: &Ledger, stop: &AtomicBool) {
     }
 }
 
-fn follow(mut writer: Writer, ledger: &Ledger, stop: &AtomicBool) -> Result<(), LedgerError> {
+fn follow(
+    mut writer: Writer,
+    ledger: &Ledger,
+    meters: &Meters,
+    stop: &AtomicBool,
+) -> Result<(), LedgerError> {
     let source = ledger.source();
     let mut reader = source.reader(writer.next());
     ledger.committed(writer.next());
@@ -49,8 +57,10 @@ fn follow(mut writer: Writer, ledger: &Ledger, stop: &AtomicBool) -> Result<(), 
         writer.commit()?;
         let next = writer.next();
         ledger.committed(next);
+        writer.note_used(&meters.take_new(false))?;
         if stop.load(Ordering::Acquire) {
             if next >= source.watermark.next() {
+                writer.note_used(&meters.take_new(true))?;
                 return Ok(());
             }
         } else if has_news {

@@ -7,6 +7,7 @@
 mod audit;
 mod cache;
 mod codes;
+mod command;
 mod flush;
 mod follow;
 mod project;

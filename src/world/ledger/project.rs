@@ -5,15 +5,16 @@
 
 use super::cache::Cache;
 use super::codes::{Book, Cause, ClosedBy, Columns, MarketStatus, OrderStatus};
+use super::command::{changed, listed, role, vouched};
 use super::read::{load_account, load_position};
 use super::row::{Candle, FillRow, OrderRow, Placement, PositionRow, Progress, SettlementRow};
-use crate::exchange::{self, Event, Market, MarketSpec, Moved, Party, Placed, Role, Trade};
+use crate::exchange::{Event, Market, MarketSpec, Moved, Party, Placed, Role, Trade};
 use crate::identity::{Key, User};
 use crate::types::{
     AccountId, CloseReason, KeyId, MarketId, OrderId, Outcome, Payout, Price, Sequence, Shares, Side,
-    Timestamp, TradeId, Usd, UserId, Venue, index,
+    Timestamp, TradeId, Usd, UserId, Venue,
 };
-use crate::world::record::{Authority, Command, Note, Record};
+use crate::world::record::{Command, Note, Record};
 use rusqlite::{Connection, Result};
 use std::collections::BTreeMap;
 
@@ -77,6 +78,11 @@ pub(super) enum Rare {
     Epoch(Step),
     User(UserId, User),
     Key(KeyId, Key),
+    Subject(UserId, String),
+    UserDeleted(UserId, Timestamp),
+    KeyName(KeyId, Option<String>),
+    KeyExpires(KeyId, Timestamp),
+    KeyEnded(KeyId, Timestamp),
     Market(MarketId, Timestamp, Box<MarketSpec>),
     MarketStatus(MarketId, MarketStatus),
     Resolved(MarketId, Timestamp, Payout, Usd),
@@ -162,12 +168,15 @@ impl Projector {
     }
 
     fn begin(&mut self, step: Step, record: &Record) {
-        let Command::Begin(genesis) = &record.command else { return };
+        let Command::Begin(genesis) = &record.command else {
+            self.rare.extend(record.notes.iter().filter_map(|note| changed(note, step.at)));
+            return;
+        };
         assert!(self.records == 0, "BUG: a reset within a transaction");
-        let epoch = record.notes.iter().find_map(|note| match note {
-            Note::Began { epoch } => Some(*epoch),
-            Note::SwitchArmed { .. } | Note::ClockPaused(_) | Note::ClockAdvanced { .. } => None,
-        });
+        let epoch = record
+            .notes
+            .iter()
+            .find_map(|note| if let Note::Began { epoch } = note { Some(*epoch) } else { None });
         self.epoch = epoch.expect("BUG: a beginning without its number");
         self.accounts = Cache::new();
         self.positions = Cache::new();
@@ -241,19 +250,7 @@ impl Projector {
 
     fn placed(&mut self, step: Step, record: &Record, placed: &Placed) {
         // The opening books are placed by the beginning itself.
-        let (key, claim, client_order_id) = match &record.command {
-            Command::Place { by, claim, client_order_id, .. } => {
-                (vouching(*by), *claim, client_order_id.clone())
-            }
-            Command::Exchange { by, .. } => (vouching(*by), None, None),
-            Command::Begin(_)
-            | Command::Heartbeat { .. }
-            | Command::SwitchFired { .. }
-            | Command::Roll { .. }
-            | Command::PauseClock
-            | Command::ResumeClock
-            | Command::AdvanceClock { .. } => (None, None, None),
-        };
+        let (key, claim, client_order_id) = vouched(&record.command);
         let now = Progress {
             status: OrderStatus::Open,
             reason: None,
@@ -495,49 +492,10 @@ fn extend(trades: &mut Option<(TradeId, TradeId)>, last: TradeId) {
     trades.get_or_insert((last, last)).1 = last;
 }
 
-fn vouching(by: Authority) -> Option<KeyId> {
-    match by {
-        Authority::Key(key) => Some(key),
-        Authority::System => None,
-    }
-}
-
 fn own_price(outcome: Outcome, price: Price) -> Price {
     Market::in_terms_of(outcome, price)
 }
 
 fn unsigned(cash: Usd) -> Usd {
     if cash.is_negative() { -cash } else { cash }
-}
-
-/// How a market was listed.
-fn listed(command: &Command, market: MarketId) -> Option<&MarketSpec> {
-    match command {
-        Command::Begin(genesis) => genesis.markets.get(index(market.0.checked_sub(1)?)),
-        Command::Exchange { command: exchange::Command::ListMarket(spec), .. } => Some(spec),
-        Command::Roll(roll) => roll.list.as_deref(),
-        Command::Place { .. }
-        | Command::Exchange { .. }
-        | Command::Heartbeat { .. }
-        | Command::SwitchFired { .. }
-        | Command::PauseClock
-        | Command::ResumeClock
-        | Command::AdvanceClock { .. } => None,
-    }
-}
-
-/// What an account was opened for.
-fn role(command: &Command, account: AccountId) -> Role {
-    match command {
-        Command::Begin(genesis) => genesis.accounts[index(account.0 - 1)].role,
-        Command::Exchange { command: exchange::Command::OpenAccount(new), .. } => new.role,
-        Command::Place { .. }
-        | Command::Exchange { .. }
-        | Command::Heartbeat { .. }
-        | Command::SwitchFired { .. }
-        | Command::Roll { .. }
-        | Command::PauseClock
-        | Command::ResumeClock
-        | Command::AdvanceClock { .. } => Role::Trader,
-    }
 }

@@ -7,9 +7,11 @@ use super::query::{self, FillFilter, OrderFilter, SettlementFilter, Whose};
 use super::{Ledger, LedgerError, OrderStatus, Source, Writer, audit, catch_up, rebuild, run};
 use crate::exchange::{Market, Receipt};
 use crate::types::{AccountId, OrderId, Outcome, Reject, Sequence, Shares, Size, Timestamp, Usd};
+use crate::world::meters::Meters;
 use crate::world::record::{Command, Record, RecordRef};
 use crate::world::state::State;
 use crate::world::tape::{Append, Batch, Disk, Durability, MemoryDisk, Tape, Watermark};
+use crate::world::{Clock, ClockMode};
 use random::World;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -114,6 +116,11 @@ fn check_history(state: &State, ledger: &Ledger) {
         Ok(())
     });
     read.expect("a read");
+}
+
+/// Of keys that nobody uses.
+fn meters() -> Meters {
+    Meters::new(Arc::new(Clock::new(ClockMode::Real)), [])
 }
 
 #[test]
@@ -282,7 +289,7 @@ fn a_newer_ledger_is_refused_and_left_as_it_is() {
     drop(newer);
     let before = std::fs::read(&path).expect("bytes");
     let refused = Writer::open(&path);
-    assert!(matches!(refused, Err(LedgerError::Newer { found: 99, known: 1 })), "{refused:?}");
+    assert!(matches!(refused, Err(LedgerError::Newer { found: 99, known: 2 })), "{refused:?}");
     assert_eq!(std::fs::read(&path).expect("bytes"), before);
 }
 
@@ -322,7 +329,7 @@ fn history_follows_the_tape_until_it_is_stopped() {
     assert_eq!(ledger.reached(), None);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| run(writer, &ledger, &stop));
+        scope.spawn(|| run(writer, &ledger, &meters(), &stop));
         let last = world.records.last().expect("records").sequence;
         wait(&ledger, last).expect("history");
         check_history(&world.state, &ledger);
@@ -346,7 +353,7 @@ fn a_ledger_that_cannot_be_written_says_so_and_goes_on_later() {
     let (ledger, writer) = Ledger::start(&path, source.clone()).expect("a ledger");
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| run(writer, &ledger, &stop));
+        scope.spawn(|| run(writer, &ledger, &meters(), &stop));
         wait(&ledger, world.records.last().expect("records").sequence).expect("history");
         let hindrance = Connection::open(&path).expect("a connection");
         hindrance.execute_batch("BEGIN IMMEDIATE").expect("the only right to write");

@@ -2,14 +2,16 @@
 
 use super::LedgerError;
 use super::project::Projector;
-use crate::types::Sequence;
+use crate::types::{KeyId, Sequence, Timestamp};
+use crate::world::meters::Metered;
 use crate::world::record::{Command, Record};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const STEPS: &[M<'static>] = &[M::up(include_str!("schema/001_init.sql"))];
+const STEPS: &[M<'static>] =
+    &[M::up(include_str!("schema/001_init.sql")), M::up(include_str!("schema/002_people.sql"))];
 /// How long a writer waits for another process, such as an audit, to let go.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -104,6 +106,37 @@ impl Writer {
         }
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
         self.projector.flush(&transaction)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// When keys were last used, as it was written down.
+    ///
+    /// # Errors
+    /// The database's.
+    pub fn meters(&self) -> Result<Vec<(Metered, Timestamp)>, LedgerError> {
+        let mut statement = self.connection.prepare("SELECT epoch, key, last_used_at FROM meters")?;
+        let read = |row: &rusqlite::Row<'_>| {
+            let key = (row.get(0)?, KeyId(row.get(1)?));
+            Ok((key, Timestamp::from_millis(row.get(2)?)))
+        };
+        Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Writes down when keys were last used.
+    ///
+    /// # Errors
+    /// The database's.
+    pub(super) fn note_used(&self, used: &[(Metered, Timestamp)]) -> Result<(), LedgerError> {
+        if used.is_empty() {
+            return Ok(());
+        }
+        let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        for ((epoch, key), at) in used {
+            let mut statement =
+                transaction.prepare_cached("INSERT OR REPLACE INTO meters VALUES (?, ?, ?)")?;
+            statement.execute((epoch, key.0, at.millis()))?;
+        }
         transaction.commit()?;
         Ok(())
     }

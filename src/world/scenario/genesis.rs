@@ -7,7 +7,6 @@ use crate::exchange::{Command, Limits, MarketSpec, OpenAccount, Role};
 use crate::identity::{Identity, User};
 use crate::types::{AccountId, MarketId, NewOrder, Timestamp, Usd, UserId, Venue};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What an account is for, seen from its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,6 +15,32 @@ pub enum Purse {
     Polymarket,
     /// Kalshi.
     Kalshi,
+    /// PolySimulator's MAIN wallet, which trades on its web page only.
+    Main,
+    /// PolySimulator's sandbox wallets, the user's first being 1.
+    Sandbox(u32),
+}
+
+/// The opening cash of accounts that every user has, besides the plan's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// Of [`Purse::Main`], in micro-dollars.
+    pub main: Usd,
+    /// Of [`Purse::Kalshi`], in micro-dollars.
+    pub kalshi: Usd,
+}
+
+impl Opening {
+    /// The accounts that a user gets, with their opening cash; `polymarket` is the API wallet's.
+    #[must_use]
+    pub fn accounts(&self, user: UserId, polymarket: Usd) -> [(Purse, OpenAccount); 3] {
+        let open = |purse, venue, cash| (purse, OpenAccount { user, venue, role: Role::Trader, cash });
+        [
+            open(Purse::Polymarket, Venue::Polymarket, polymarket),
+            open(Purse::Kalshi, Venue::Kalshi, self.kalshi),
+            open(Purse::Main, Venue::Polymarket, self.main),
+        ]
+    }
 }
 
 /// The accounts of the world itself.
@@ -46,6 +71,8 @@ pub struct Series {
     pub listed: u64,
     /// The fee rate of its windows, in hundredths of a percent.
     pub fee_bps: u16,
+    /// Milliseconds from one change of the recorded book to the next.
+    pub pace_ms: u32,
 }
 
 /// Everything a world begins with.
@@ -61,6 +88,8 @@ pub struct Genesis {
     pub identity: Identity,
     /// Limits of the exchange.
     pub limits: Limits,
+    /// What a user's accounts open with who comes later.
+    pub opening: Opening,
     /// The accounts, in the order of their ids.
     pub accounts: Vec<OpenAccount>,
     /// Which of them are the world's own.
@@ -87,21 +116,16 @@ impl Genesis {
         accounts.chain(markets).chain(orders)
     }
 
-    /// Whose account is whose.
-    #[must_use]
-    pub fn purses(&self) -> BTreeMap<(UserId, Purse), AccountId> {
-        self.owners.iter().map(|(user, purse, account)| ((*user, *purse), *account)).collect()
-    }
-
     /// Personas come first, so that a user's ids are the same whatever else the world holds.
     pub(super) fn open_accounts(&mut self, scenario: &Scenario, personas: &[Persona]) {
         for (rules, persona) in expand(scenario).zip(personas) {
             let baseline = self.identity.tiers().of(persona.key_tier()).baseline;
             let cash = rules.cash.map_or(baseline, |cash| cash.0);
             let user = persona.user;
-            let polymarket = self.open(user, Venue::Polymarket, Role::Trader, cash);
-            let kalshi = self.open(user, Venue::Kalshi, Role::Trader, scenario.opening_cash.0);
-            self.owners.extend([(user, Purse::Polymarket, polymarket), (user, Purse::Kalshi, kalshi)]);
+            for (purse, account) in self.opening.accounts(user, cash) {
+                let account = self.open(account);
+                self.owners.push((user, purse, account));
+            }
         }
         let house = self
             .identity
@@ -109,16 +133,17 @@ impl Genesis {
         let noise = self
             .identity
             .add_user(User { subject: "noise".to_owned(), ..User::named("noise", persona_plan()) });
+        let mut open = |user, venue, role, cash| self.open(OpenAccount { user, venue, role, cash });
         self.system = SystemAccounts {
-            house: self.open(house, Venue::Polymarket, Role::House, Usd::ZERO),
-            house_kalshi: self.open(house, Venue::Kalshi, Role::House, Usd::ZERO),
-            noise: self.open(noise, Venue::Polymarket, Role::Trader, NOISE_CASH),
-            noise_kalshi: self.open(noise, Venue::Kalshi, Role::Trader, NOISE_CASH),
+            house: open(house, Venue::Polymarket, Role::House, Usd::ZERO),
+            house_kalshi: open(house, Venue::Kalshi, Role::House, Usd::ZERO),
+            noise: open(noise, Venue::Polymarket, Role::Trader, NOISE_CASH),
+            noise_kalshi: open(noise, Venue::Kalshi, Role::Trader, NOISE_CASH),
         };
     }
 
-    fn open(&mut self, user: UserId, venue: Venue, role: Role, cash: Usd) -> AccountId {
-        self.accounts.push(OpenAccount { user, venue, role, cash });
+    fn open(&mut self, account: OpenAccount) -> AccountId {
+        self.accounts.push(account);
         AccountId(u32::try_from(self.accounts.len()).expect("BUG: four billion accounts"))
     }
 

@@ -11,13 +11,14 @@ mod spot;
 mod windows;
 
 pub(crate) use books::{HOUSE_TERMS, house_order};
-pub use genesis::{Genesis, Purse, Series, SystemAccounts};
+pub use genesis::{Genesis, Opening, Purse, Series, SystemAccounts};
 pub use personas::{Persona, Secrets};
 pub use spot::Spot;
+pub(crate) use windows::RECORDED_MS;
 pub use windows::{Recordings, Step, interval_ms, roll};
 
 use crate::exchange::Limits;
-use crate::identity::{Gates, TierRules, Tiers};
+use crate::identity::{AddressRules, Cohort, Gates, TierRules, Tiers};
 use crate::types::{Timestamp, Usd, parse_scaled};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -52,8 +53,14 @@ pub struct Scenario {
     /// Files of markets: `builtin:polymarket`, `builtin:kalshi`, or paths beside the scenario.
     pub markets: Vec<String>,
     opening_cash: Dollars,
-    gates: GateRules,
+    /// A persona's MAIN wallet, which trades on the web only.
+    main_cash: Dollars,
+    gates: Gates,
     tiers: TierTable,
+    #[serde(default)]
+    cohorts: Vec<CohortRules>,
+    #[serde(default)]
+    limits: LimitRules,
     fees: BTreeMap<String, u16>,
     /// The house's liquidity.
     pub agents: AgentRules,
@@ -77,17 +84,27 @@ pub struct AgentRules {
     pub period_ms: u32,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct GateRules {
-    closed_beta: bool,
-    self_serve: bool,
-    allowlist: bool,
+struct CohortRules {
+    label: String,
+    cap: u32,
+    /// Days from the world's beginning to the cut-off of its keys.
+    days: i64,
+}
+
+/// Bounds of the exchange; what is left out is as large as it may be.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LimitRules {
+    accounts_max: Option<u32>,
+    open_orders_max: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TierTable {
+    anonymous: AddressRules,
     free: TierLine,
     pro: TierLine,
     pro_plus: TierLine,
@@ -103,6 +120,9 @@ struct TierLine {
     batch_size_max: u32,
     in_flight_max: u32,
     baseline: Dollars,
+    sandboxes_max: u32,
+    sandbox_baseline: Dollars,
+    main_resets_max: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -110,6 +130,8 @@ struct TierLine {
 struct WindowRules {
     asset: String,
     interval: String,
+    /// Milliseconds from one change of the recorded book to the next.
+    pace_ms: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -193,6 +215,12 @@ impl Scenario {
             if interval_ms(&window.interval).is_none() {
                 return Err(ScenarioError::Invalid(format!("there is no interval {:?}", window.interval)));
             }
+            if Spot::of(0, &window.asset).is_none() {
+                return Err(ScenarioError::Invalid(format!("there is no asset {:?}", window.asset)));
+            }
+            if window.pace_ms < 100 {
+                return Err(ScenarioError::Invalid("windows.pace_ms must be at least 100".to_owned()));
+            }
         }
         Ok(scenario)
     }
@@ -203,9 +231,33 @@ impl Scenario {
         &self.source
     }
 
-    fn gates(&self) -> Gates {
-        let GateRules { closed_beta, self_serve, allowlist } = self.gates;
-        Gates { closed_beta, self_serve, allowlist }
+    /// The switches it begins with.
+    #[must_use]
+    pub fn gates(&self) -> Gates {
+        self.gates
+    }
+
+    /// Lets a world begin with other switches, and every reset of it.
+    pub fn set_gates(&mut self, gates: Gates) {
+        self.gates = gates;
+    }
+
+    fn cohorts(&self, at: Timestamp) -> Vec<Cohort> {
+        let cohort = |rules: &CohortRules| Cohort {
+            label: rules.label.clone(),
+            cap: rules.cap,
+            cutoff: Some(at.plus_millis(rules.days.saturating_mul(personas::DAY_MS))),
+        };
+        self.cohorts.iter().map(cohort).collect()
+    }
+
+    fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let within = |given: Option<u32>, most: u32| given.unwrap_or(most).min(most);
+        Limits {
+            accounts_max: within(self.limits.accounts_max, usual.accounts_max),
+            open_orders_max: within(self.limits.open_orders_max, usual.open_orders_max),
+        }
     }
 
     fn tiers(&self) -> Tiers {
@@ -216,8 +268,12 @@ impl Scenario {
             batch_size_max: line.batch_size_max,
             in_flight_max: line.in_flight_max,
             baseline: line.baseline.0,
+            sandboxes_max: line.sandboxes_max,
+            sandbox_baseline: line.sandbox_baseline.0,
+            main_resets_max: line.main_resets_max,
         };
         Tiers {
+            anonymous: self.tiers.anonymous,
             free: line(&self.tiers.free),
             pro: line(&self.tiers.pro),
             pro_plus: line(&self.tiers.pro_plus),
@@ -242,7 +298,8 @@ pub fn resolve(
     secrets: &Secrets,
 ) -> Result<Genesis, ScenarioError> {
     let personas = personas::derive(scenario, secrets);
-    let mut identity = crate::identity::Identity::new(scenario.gates(), scenario.tiers());
+    let mut identity =
+        crate::identity::Identity::new(scenario.gates(), scenario.tiers(), scenario.cohorts(at));
     for (rules, persona) in personas::expand(scenario).zip(&personas) {
         personas::admit(&mut identity, &rules, persona, at);
     }
@@ -252,7 +309,8 @@ pub fn resolve(
         source: scenario.source,
         is_virtual,
         identity,
-        limits: Limits::default(),
+        limits: scenario.limits(),
+        opening: Opening { main: scenario.main_cash.0, kalshi: scenario.opening_cash.0 },
         accounts: Vec::new(),
         system: SystemAccounts::default(),
         owners: Vec::new(),

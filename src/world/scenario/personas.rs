@@ -7,7 +7,7 @@ use alloy_primitives::Address;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// 2000-01-01 and 2100-01-01: fixed, so that a persona's token is the same on every run.
 const JWT_FROM: i64 = 946_684_800;
 const JWT_UNTIL: i64 = 4_102_444_800;
@@ -163,7 +163,7 @@ pub(super) fn admit(identity: &mut Identity, rules: &UserRules, persona: &Person
     assert_eq!(user, persona.user, "BUG: personas are admitted in the order of their ids");
     let (Some(kind), Some(secret)) = (rules.key, &persona.ps_key) else { return };
     let tier = persona.key_tier();
-    let permissions = if tier == Tier::Free { Permissions::READ } else { Permissions::TRADE };
+    let permissions = Permissions::usual(tier);
     let beta_until = (kind == KeyRules::Beta).then(|| at.plus_millis(rules.beta_days * DAY_MS));
     identity.add_key(Key {
         user,
@@ -178,6 +178,7 @@ pub(super) fn admit(identity: &mut Identity, rules: &UserRules, persona: &Person
         created_at: at,
         expires_at: if kind == KeyRules::Expired { Some(at.plus_millis(-DAY_MS)) } else { beta_until },
         beta_until,
+        successor: None,
     });
 }
 

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 pub struct Spot {
     seed: [u8; 32],
     base: i64,
+    decimals: u32,
 }
 
 /// Waves of the path: period in milliseconds, height in millionths of the base price. Their sum stays
@@ -21,29 +22,42 @@ const WAVES: [(i64, i64); 6] = [
     (5_000, 150),
 ];
 
-/// Base prices in dollars of the assets there are.
-const ASSETS: [(&str, i64); 6] =
-    [("BTC", 64_500), ("ETH", 3_200), ("SOL", 145), ("XRP", 2), ("SPX", 6_600), ("NDX", 24_500)];
+/// The assets there are: base prices in dollars, and the decimals their prices are quoted to. A price that moves by
+/// less than its last decimal in five minutes would end every window where it began.
+const ASSETS: [(&str, i64, u32); 6] = [
+    ("BTC", 64_500, 2),
+    ("ETH", 3_200, 2),
+    ("SOL", 145, 3),
+    ("XRP", 2, 5),
+    ("SPX", 6_600, 2),
+    ("NDX", 24_500, 2),
+];
 
 impl Spot {
     /// The path of an asset under a seed; none for an asset nobody knows.
     #[must_use]
     pub fn of(seed: u64, asset: &str) -> Option<Self> {
-        let (name, dollars) = ASSETS.iter().find(|(name, _)| *name == asset)?;
+        let (name, dollars, decimals) = ASSETS.iter().find(|(name, _, _)| *name == asset)?;
         let mut hash = Sha256::new();
         hash.update(b"papertape spot\0");
         hash.update(seed.to_be_bytes());
         hash.update(name.as_bytes());
-        Some(Self { seed: hash.finalize().into(), base: dollars * 1_000_000 })
+        Some(Self { seed: hash.finalize().into(), base: dollars * 1_000_000, decimals: *decimals })
     }
 
-    /// The price at a moment, in micro-dollars, on the cent.
+    /// How many decimals of a dollar its prices have.
+    #[must_use]
+    pub fn decimals(&self) -> u32 {
+        self.decimals
+    }
+
+    /// The price at a moment, in micro-dollars, cut to its last decimal.
     #[must_use]
     pub fn at(&self, at: Timestamp) -> Usd {
         let millionths: i64 = (0_u8..).zip(WAVES).map(|(number, wave)| self.wave(number, wave, at)).sum();
         let moved = i128::from(self.base) * i128::from(millionths) / 1_000_000;
         let micros = self.base + i64::try_from(moved).expect("BUG: a wave beyond its height");
-        Usd::from_micros(micros - micros % 10_000)
+        Usd::from_micros(micros - micros % 10_i64.pow(6 - self.decimals))
     }
 
     /// Straight from one random height to the next.
@@ -84,5 +98,22 @@ mod tests {
         }
         assert!(rises > 1_000 && falls > 1_000);
         assert!(Spot::of(7, "DOGE").is_none());
+    }
+
+    #[test]
+    fn a_window_of_any_asset_may_go_either_way() {
+        for (name, _, _) in ASSETS {
+            let spot = Spot::of(7, name).expect("known");
+            let price = |window: i64| spot.at(Timestamp::from_seconds(window * 300)).micros();
+            let (mut ups, mut downs, mut ties) = (0, 0, 0);
+            for window in 0..1_000 {
+                match price(window + 1).cmp(&price(window)) {
+                    std::cmp::Ordering::Greater => ups += 1,
+                    std::cmp::Ordering::Less => downs += 1,
+                    std::cmp::Ordering::Equal => ties += 1,
+                }
+            }
+            assert!(ups > 300 && downs > 300 && ties < 20, "{name}: {ups} up, {downs} down, {ties} neither");
+        }
     }
 }

@@ -16,6 +16,8 @@ const BTC_15M: &[u8] = include_bytes!("../../../fixtures/updown/btc-15m.frames.z
 
 /// How many windows the recording holds.
 const RECORDINGS: u64 = 12;
+/// How long each of them lasted, in milliseconds. Windows of another length play it slower or faster.
+pub(crate) const RECORDED_MS: i64 = 900_000;
 
 /// The length of an interval in milliseconds; none for a name nobody knows.
 #[must_use]
@@ -60,10 +62,12 @@ impl Recordings {
         READ.get_or_init(|| Self::read(BTC_15M).expect("BUG: the embedded recording is not valid")).clone()
     }
 
-    /// The steps of the window with this number: the opening book first, all at offset 0.
+    /// The steps of the window with this number in its series: the opening book first, all at offset 0. The first
+    /// series begins with the first recording, the next with the one after it, so that no two books look alike.
     #[must_use]
-    pub fn window(&self, number: u64) -> &[Step] {
-        let at = u32::try_from(number % RECORDINGS).expect("BUG: a remainder below twelve");
+    pub fn window(&self, series: u32, number: u64) -> &[Step] {
+        let turn = (u64::from(series) + number) % RECORDINGS;
+        let at = u32::try_from(turn).expect("BUG: a remainder below twelve");
         &self.all[index(at)]
     }
 
@@ -100,7 +104,7 @@ fn step<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<Step> {
 
 /// The windows in which a world begins.
 pub(super) fn begin(genesis: &mut Genesis, scenario: &Scenario, seed: u64, at: Timestamp) {
-    for rules in &scenario.windows {
+    for (number, rules) in (0..).zip(&scenario.windows) {
         let Some(length) = interval_ms(&rules.interval) else { continue };
         let starts_at = floor(at, length);
         let mut series = Series {
@@ -110,9 +114,10 @@ pub(super) fn begin(genesis: &mut Genesis, scenario: &Scenario, seed: u64, at: T
             next_at: starts_at.plus_millis(length),
             listed: 0,
             fee_bps: scenario.fee_bps("crypto"),
+            pace_ms: rules.pace_ms,
         };
         let Some(spec) = window(seed, &series, starts_at) else { continue };
-        let levels = opening(0, spec.minimum);
+        let levels = opening((number, 0), spec.minimum);
         series.current = Some(genesis.list(spec, &Quotes { levels, ..Quotes::default() }));
         series.listed = 1;
         genesis.series.push(series);
@@ -128,14 +133,15 @@ pub fn roll(seed: u64, number: u32, series: &Series, until: Timestamp) -> Comman
     let lands_in = floor(until.max(ends), length);
     let list = (lands_in == ends).then(|| window(seed, series, ends).map(Box::new)).flatten();
     let next_at = if lands_in == ends { ends.plus_millis(length) } else { lands_in };
-    let opening = list.as_ref().map(|spec| opening(series.listed, spec.minimum)).unwrap_or_default();
+    let opening =
+        list.as_ref().map(|spec| opening((number, series.listed), spec.minimum)).unwrap_or_default();
     Command::Roll(Roll { series: number, resolve, list, opening, next_at })
 }
 
 /// The book that a window opens with: the recording's first, without what is too small to trade.
-fn opening(number: u64, minimum: Shares) -> Vec<(Side, Price, Shares)> {
+fn opening((series, number): (u32, u64), minimum: Shares) -> Vec<(Side, Price, Shares)> {
     let recorded = Recordings::embedded();
-    let first = recorded.window(number).iter().take_while(|step| step.offset_ms == 0);
+    let first = recorded.window(series, number).iter().take_while(|step| step.offset_ms == 0);
     first.filter(|step| step.shares >= minimum).map(|step| (step.side, step.price, step.shares)).collect()
 }
 
@@ -207,6 +213,8 @@ fn title(asset: &str, starts_at: Timestamp, ends_at: Timestamp) -> String {
         "BTC" => "Bitcoin",
         "ETH" => "Ethereum",
         "SOL" => "Solana",
+        "SPX" => "S&P 500",
+        "NDX" => "Nasdaq 100",
         other => other,
     };
     format!("{name} Up or Down - {}, {} ET", eastern(starts_at, "%B %-d"), time_range(starts_at, ends_at))
@@ -237,6 +245,7 @@ mod tests {
             next_at: Timestamp::from_seconds(9_000),
             listed: 1,
             fee_bps: 700,
+            pace_ms: 500,
         }
     }
 
@@ -245,8 +254,9 @@ mod tests {
         let recorded = Recordings::embedded();
         for number in 0..RECORDINGS {
             let mut book: [std::collections::BTreeMap<Price, Shares>; 2] = Default::default();
-            let steps = recorded.window(number);
+            let steps = recorded.window(0, number);
             assert!(steps.len() > 5_000);
+            assert_eq!(steps.len(), recorded.window(5, number + 7).len(), "twelve recordings take turns");
             assert!(steps.windows(2).all(|pair| pair[0].offset_ms <= pair[1].offset_ms));
             for (at, step) in steps.iter().enumerate() {
                 let side = &mut book[usize::from(step.side == Side::Sell)];

@@ -61,14 +61,18 @@ struct TokenPrice<'a> {
 }
 
 /// The frame after an update, shared with every socket that knows as much.
-pub(super) fn price_update(market: &FollowedMarket, update: &MarketUpdate, may_share: bool) -> Bytes {
+pub(in crate::surface::polysim) fn price_update(
+    market: &FollowedMarket,
+    update: &MarketUpdate,
+    may_share: bool,
+) -> Bytes {
     let make = || price(market, update.at, !update.trades.is_empty());
     if may_share { update.form(NATIVE_FORM, make) } else { make() }
 }
 
 /// A market's prices. `has_traded` says that the last trade is news: only then does an outcome carry it, since
 /// clients take every such frame for a trade of its own.
-pub(super) fn price(market: &FollowedMarket, at: Timestamp, has_traded: bool) -> Bytes {
+pub(in crate::surface::polysim) fn price(market: &FollowedMarket, at: Timestamp, has_traded: bool) -> Bytes {
     let spec = &market.spec;
     let touch = market.touch();
     let (active, closed) = active_closed(market.status);

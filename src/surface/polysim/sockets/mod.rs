@@ -1,6 +1,6 @@
 //! The four sockets (§17): what they have in common. Each channel says what its frames mean; one pump serves all.
 
-mod frames;
+pub(super) mod frames;
 mod native;
 mod polymarket;
 
@@ -151,7 +151,7 @@ async fn until(deadline: Option<tokio::time::Instant>) {
 }
 
 /// Something a socket's task hears.
-enum Heard {
+pub(super) enum Heard {
     Update(Arc<MarketUpdate>),
     Fill(Arc<Fill>),
     /// The hub did not wait any longer.
@@ -161,7 +161,7 @@ enum Heard {
 }
 
 /// What one socket listens to, gathered in one place. The socket's task owns it; when it ends, so do all.
-struct Ear {
+pub(super) struct Ear {
     heard: mpsc::Receiver<Heard>,
     to: mpsc::Sender<Heard>,
     markets: BTreeMap<MarketId, Listener>,
@@ -178,12 +178,12 @@ impl Drop for Listener {
 }
 
 impl Ear {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (to, heard) = mpsc::channel(EAR_MAX);
         Self { heard, to, markets: BTreeMap::new(), fills: None }
     }
 
-    fn listen(&mut self, market: MarketId, updates: broadcast::Receiver<Arc<MarketUpdate>>) {
+    pub(super) fn listen(&mut self, market: MarketId, updates: broadcast::Receiver<Arc<MarketUpdate>>) {
         self.markets.insert(market, pass_on(updates, self.to.clone(), Heard::Update));
     }
 
@@ -195,7 +195,7 @@ impl Ear {
         self.markets.remove(&market);
     }
 
-    async fn next(&mut self) -> Heard {
+    pub(super) async fn next(&mut self) -> Heard {
         self.heard.recv().await.expect("BUG: the ear's own sender is gone")
     }
 }
@@ -222,7 +222,7 @@ fn pass_on<News: Clone + Send + 'static>(
 }
 
 /// Takes an update in. None if it says nothing new; else whether its frame may be shared with other sockets.
-async fn take_in(
+pub(super) async fn take_in(
     service: &Service,
     market: &mut FollowedMarket,
     update: &MarketUpdate,

@@ -9,14 +9,16 @@ use crate::exchange::{
     self, Event, FeeSchedule, Holding, MarketFacts, MarketSpec, Moved, OpenAccount, Party, Placed, Role,
     Settlement, TickRange, Trade, Window,
 };
-use crate::identity::{Gates, Identity, Key, Permissions, Scheme, Tier, Tiers, User};
+use crate::identity::{
+    self, Cohort, Gates, Identity, Key, NewKey, OwnKey, Permissions, Print, Scheme, Tier, Tiers, User, Whom,
+};
 use crate::types::{
     AccountId, CloseReason, KeyId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Sequence,
     Shares, Side, Size, Terms, TimeInForce, Timestamp, TradeId, Usd, UserId, Venue,
 };
 use crate::world::record::{Authority, Claim, Command, Note, Record, Roll};
-use crate::world::scenario::{Genesis, Purse, Series, SystemAccounts};
-use crate::world::state::State;
+use crate::world::scenario::{Genesis, Opening, Purse, Series, SystemAccounts};
+use crate::world::state::{State, WalletCommand};
 use crate::world::tape::{Append, Disk, Durability, Reader, Watermark, format, load_newest, store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +76,9 @@ fn market() -> MarketSpec {
 }
 
 fn genesis() -> Genesis {
-    let mut identity = Identity::new(Gates { allowlist: true, ..Gates::default() }, Tiers::default());
+    let cohort = Cohort { label: "spring".to_owned(), cap: 9, cutoff: Some(NOON) };
+    let gates = Gates { allowlist: true, ..Gates::default() };
+    let mut identity = Identity::new(gates, Tiers::default(), vec![cohort]);
     let user = identity.add_user(User { allowlisted: true, ..User::named("ann", Tier::Pro) });
     let other = identity.add_user(User::named("bob", Tier::Free));
     identity.add_key(Key {
@@ -90,6 +94,7 @@ fn genesis() -> Genesis {
         created_at: NOON,
         expires_at: None,
         beta_until: None,
+        successor: None,
     });
     let account =
         |user, role| OpenAccount { user, venue: Venue::Polymarket, role, cash: Usd::from_dollars(500) };
@@ -99,6 +104,7 @@ fn genesis() -> Genesis {
         is_virtual: true,
         identity,
         limits: exchange::Limits::default(),
+        opening: Opening { main: Usd::from_dollars(1_000), kalshi: Usd::from_dollars(500) },
         accounts: vec![account(user, Role::Trader), account(other, Role::House)],
         system: SystemAccounts { house: AccountId(2), ..SystemAccounts::default() },
         owners: vec![(user, Purse::Polymarket, AccountId(1))],
@@ -117,6 +123,7 @@ fn genesis() -> Genesis {
             next_at: NOON.plus_millis(900_000),
             listed: 1,
             fee_bps: 700,
+            pace_ms: 500,
         }],
     }
 }
@@ -166,7 +173,54 @@ fn commands() -> Vec<Command> {
         Command::AdvanceClock { to: NOON.plus_millis(86_400_000) },
     ];
     all.extend(asked.map(|command| Command::Exchange { by: Authority::System, command }));
+    all.extend(people().into_iter().map(|command| Command::Identity { by, command }));
+    let by = Authority::Session(UserId(1));
+    let wallets = [
+        WalletCommand::Open { label: Some("mine".to_owned()) },
+        WalletCommand::Label(Purse::Sandbox(1), None),
+        WalletCommand::Archive(Purse::Sandbox(1)),
+        WalletCommand::Reset(Purse::Main),
+    ];
+    all.extend(wallets.map(|command| Command::Wallet { by, command }));
     all
+}
+
+fn new_key(byte: u8) -> NewKey {
+    NewKey {
+        scheme: Scheme::Polysim,
+        print: Print { hash: [byte; 32], prefix: "ps_live_b".to_owned() },
+        name: Some("bot".to_owned()),
+        tier: Some(Tier::Pro),
+        permissions: Some(Permissions::READ),
+    }
+}
+
+/// One of every kind of command about users and keys.
+fn people() -> Vec<identity::Command> {
+    use identity::Command as Ask;
+    let (user, key) = (UserId(1), KeyId(1));
+    let own = OwnKey { user, scheme: Scheme::Polysim, key };
+    vec![
+        Ask::Join { subject: "a-subject".to_owned(), email: "a@example.test".to_owned() },
+        Ask::IssueFirstKey(user, new_key(1)),
+        Ask::IssueKey(user, new_key(2)),
+        Ask::RenameKey(own, Some("other".to_owned())),
+        Ask::RotateKey(own, new_key(3).print),
+        Ask::RevokeKey(own),
+        Ask::DisableKey(key),
+        Ask::IssueBetaKey {
+            whom: Whom::Email("b@example.test".to_owned()),
+            print: new_key(4).print,
+            name: None,
+            until: NOON,
+            cohort: Some("spring".to_owned()),
+        },
+        Ask::Allow(user, true),
+        Ask::Flag(user, true),
+        Ask::DeleteUser(user),
+        Ask::Enroll(user, "spring".to_owned(), true),
+        Ask::SetGates(Gates { self_serve: true, ..Gates::default() }),
+    ]
 }
 
 /// One of every kind of event.
@@ -222,12 +276,37 @@ fn events() -> Vec<Event> {
 }
 
 fn notes() -> Vec<Note> {
-    vec![
+    let (user, purse) = (UserId(1), Purse::Sandbox(1));
+    let mut all = vec![
         Note::Began { epoch: 1 },
         Note::SwitchArmed { account: AccountId(1), until: NOON },
         Note::ClockPaused(true),
         Note::ClockAdvanced { to: NOON },
-    ]
+        Note::WalletOpened { user, purse, account: AccountId(9) },
+        Note::WalletFunded { user, baseline: Usd::from_dollars(10_000) },
+        Note::WalletLabeled { user, purse },
+        Note::WalletArchived { user, purse },
+        Note::WalletReset { user, purse },
+    ];
+    let identity = genesis().identity;
+    let key = identity.key(KeyId(1)).expect("it was added").clone();
+    let joined = identity.user(user).expect("it was added").clone();
+    let changes = [
+        identity::Event::UserJoined(user, Box::new(joined)),
+        identity::Event::SubjectLearned(user, "a-subject".to_owned()),
+        identity::Event::KeyIssued(KeyId(1), Box::new(key)),
+        identity::Event::KeyRenamed(KeyId(1), None),
+        identity::Event::KeyRotated { key: KeyId(1), successor: KeyId(2), expires_at: NOON },
+        identity::Event::KeyRevoked(KeyId(1)),
+        identity::Event::KeyDisabled(KeyId(1)),
+        identity::Event::UserAllowed(user, true),
+        identity::Event::UserFlagged(user, true),
+        identity::Event::UserDeleted(user),
+        identity::Event::UserEnrolled(user, "spring".to_owned(), true),
+        identity::Event::GatesSet(Gates::default()),
+    ];
+    all.extend(changes.map(Note::Identity));
+    all
 }
 
 /// A record of every command; the events and notes are one each in turn, whatever would really happen.
@@ -301,6 +380,8 @@ fn the_checkpoint_of_version_1_is_written_and_read_as_ever() {
         Command::Place { by, order: resting, claim: Some(claim), client_order_id: None },
         Command::Heartbeat { by, account: AccountId(1), until: NOON.plus_millis(10_000) },
         Command::PauseClock,
+        Command::Identity { by, command: identity::Command::IssueKey(UserId(1), new_key(5)) },
+        Command::Wallet { by, command: WalletCommand::Label(Purse::Polymarket, Some("mine".to_owned())) },
     ];
     for (sequence, command) in (0..).zip(&commands) {
         state.apply(NOON, command, &mut Vec::new(), &mut Vec::new()).expect("it is allowed");
@@ -314,6 +395,6 @@ fn the_checkpoint_of_version_1_is_written_and_read_as_ever() {
 
     disk.put(&name, &golden);
     let found = load_newest(&*disk).expect("it can be read").expect("it is there");
-    assert_eq!((found.sequence, found.state.digest()), (Sequence(4), state.digest()));
+    assert_eq!((found.sequence, found.state.digest()), (Sequence(6), state.digest()));
     assert_eq!(found.state.snapshot(), state.snapshot());
 }

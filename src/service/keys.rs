@@ -1,0 +1,160 @@
+//! The life of a key: issued, renamed, rotated, revoked. Who may have one, identity decides.
+
+use super::callers::MayManage;
+use super::{Caller, Service};
+use crate::identity::{self, Key, NewKey, OwnKey, Permissions, Print, Scheme, Tier, hash_secret};
+use crate::types::{KeyId, Reject, Timestamp, UserId};
+use crate::world::{Authority, Command, Receipt};
+
+/// A fresh key's whole text. It never prints: whoever shows it once must say so.
+pub struct RawKey(String);
+
+impl RawKey {
+    /// The text, for its owner's eyes.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// What is kept of it.
+    pub(super) fn print(&self) -> Print {
+        Print { hash: hash_secret(&self.0), prefix: self.0.chars().take(PREFIX_CHARACTERS).collect() }
+    }
+}
+
+/// So much of a key is shown after its first time (polysimulator.md §3.3).
+const PREFIX_CHARACTERS: usize = 16;
+
+/// A key that was just made.
+pub struct FreshKey {
+    /// Its id.
+    pub id: KeyId,
+    /// Its text, which nobody can see again.
+    pub raw: RawKey,
+    /// What is kept of it.
+    pub key: Key,
+}
+
+/// What somebody wishes of a new key.
+#[derive(Clone, Debug)]
+pub struct KeyWish {
+    /// What it is to be called, at most 100 characters.
+    pub name: Option<String>,
+    /// Its limits; the plan's if none is asked for.
+    pub tier: Option<Tier>,
+    /// What it may do; what is usual for the tier if nothing is asked for.
+    pub permissions: Option<Permissions>,
+}
+
+impl Service {
+    /// A key for a user who never had one of PolySimulator's.
+    ///
+    /// # Errors
+    /// Identity's [`Reject`].
+    pub async fn issue_first_key(&self, owner: &MayManage, wish: KeyWish) -> Result<FreshKey, Reject> {
+        self.issue(owner, wish, identity::Command::IssueFirstKey).await
+    }
+
+    /// One more key.
+    ///
+    /// # Errors
+    /// Identity's [`Reject`].
+    pub async fn issue_key(&self, owner: &MayManage, wish: KeyWish) -> Result<FreshKey, Reject> {
+        self.issue(owner, wish, identity::Command::IssueKey).await
+    }
+
+    async fn issue(
+        &self,
+        owner: &MayManage,
+        wish: KeyWish,
+        command: fn(UserId, NewKey) -> identity::Command,
+    ) -> Result<FreshKey, Reject> {
+        let raw = fresh_key()?;
+        let KeyWish { name, tier, permissions } = wish;
+        let wanted = NewKey { scheme: Scheme::Polysim, print: raw.print(), name, tier, permissions };
+        self.made(owner.by(), raw, command(owner.user(), wanted)).await
+    }
+
+    /// A replacement for a key, which works on for a day. Gives the new key and when the old one ends.
+    ///
+    /// # Errors
+    /// Identity's [`Reject`].
+    pub async fn rotate_key(&self, owner: &MayManage, key: KeyId) -> Result<(FreshKey, Timestamp), Reject> {
+        let raw = fresh_key()?;
+        let command = identity::Command::RotateKey(own(owner, key), raw.print());
+        let fresh = self.made(owner.by(), raw, command).await?;
+        let old = self.world.directory().identity.key(key).and_then(|old| old.expires_at);
+        Ok((fresh, old.ok_or(Reject::Internal)?))
+    }
+
+    /// Another name for a key, or none. Gives the key as it is then.
+    ///
+    /// # Errors
+    /// Identity's [`Reject`].
+    pub async fn rename_key(
+        &self,
+        owner: &MayManage,
+        key: KeyId,
+        name: Option<String>,
+    ) -> Result<Key, Reject> {
+        self.change(owner.by(), identity::Command::RenameKey(own(owner, key), name)).await?;
+        self.world.directory().identity.key(key).cloned().ok_or(Reject::KeyNotFound)
+    }
+
+    /// The end of a key, at once and for good.
+    ///
+    /// # Errors
+    /// Identity's [`Reject`].
+    pub async fn revoke_key(&self, owner: &MayManage, key: KeyId) -> Result<(), Reject> {
+        self.change(owner.by(), identity::Command::RevokeKey(own(owner, key))).await.map(drop)
+    }
+
+    /// The keys of a user, the oldest first.
+    #[must_use]
+    pub fn keys_of(&self, user: UserId) -> Vec<(KeyId, Key)> {
+        self.world.directory().identity.keys_of(user).map(|(id, key)| (id, key.clone())).collect()
+    }
+
+    /// When a key was last used, to within the second that is not written down yet after a crash.
+    #[must_use]
+    pub fn last_used(&self, key: KeyId) -> Option<Timestamp> {
+        self.world.meters().last_used((self.catalog().epoch(), key))
+    }
+
+    /// Notes that a key was used.
+    pub(super) fn note_use(&self, caller: &Caller, at: Timestamp) {
+        if let Some(key) = caller.key {
+            self.world.meters().used((self.world.directory().catalog.epoch(), key), at);
+        }
+    }
+
+    pub(super) async fn change(&self, by: Authority, command: identity::Command) -> Result<Receipt, Reject> {
+        self.world.command(Command::Identity { by, command }).await
+    }
+
+    /// The key that a command makes. Readers see it before its maker hears of it.
+    pub(super) async fn made(
+        &self,
+        by: Authority,
+        raw: RawKey,
+        command: identity::Command,
+    ) -> Result<FreshKey, Reject> {
+        let Receipt::Issued(id) = self.change(by, command).await? else { return Err(Reject::Internal) };
+        let key = self.world.directory().identity.key(id).cloned().ok_or(Reject::Internal)?;
+        Ok(FreshKey { id, raw, key })
+    }
+}
+
+fn own(owner: &MayManage, key: KeyId) -> OwnKey {
+    OwnKey { user: owner.user(), scheme: Scheme::Polysim, key }
+}
+
+/// `ps_live_` and 64 hexadecimal digits of chance (polysimulator.md §3.3).
+pub(super) fn fresh_key() -> Result<RawKey, Reject> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        tracing::error!(%error, "the operating system gives no random bytes");
+        Reject::Internal
+    })?;
+    Ok(RawKey(format!("ps_live_{}", crate::world::state::hex(&bytes))))
+}

@@ -1,0 +1,217 @@
+//! `GET /prices/stream`: spot prices and market prices as Server-Sent Events (§16.3).
+//!
+//! The stream never ends cleanly, because a client would come back at once and without pause: it is broken off.
+
+use super::auth::Passerby;
+use super::call::{Answer, Call, Closed, Reply, endpoint};
+use super::error::Failure;
+use super::markets::by_condition;
+use super::sockets::{Ear, Heard, frames, take_in};
+use super::to_wire::{iso, rendered_book};
+use super::updown::{self, SOURCE, dollars};
+use crate::http::Endpoint;
+use crate::service::streams::{FollowedMarket, SocketSeat};
+use crate::service::{MarketUpdate, Notice, Service, Spot};
+use crate::types::{MarketId, Outcome, Reject};
+use actix_web::http::Method;
+use bytes::{BufMut, Bytes, BytesMut};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+/// Markets on one stream, as on one socket.
+const MARKETS_MAX: usize = 50;
+/// Events that may wait for one reader.
+const WAITING_MAX: usize = 64;
+/// How often spot prices are told.
+const EVERY: Duration = Duration::from_secs(1);
+/// After so many of those a sign of life besides.
+const KEEPALIVE_EVERY: u64 = 5;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![endpoint(Method::GET, "/prices/stream", get_stream)]
+}
+
+#[derive(Deserialize)]
+struct Query {
+    crypto: Option<String>,
+    crypto_source: Option<String>,
+    condition_ids: Option<String>,
+}
+
+async fn get_stream(call: Call<Passerby>) -> Answer {
+    let query: Query = call.query()?;
+    let source = match query.crypto_source.as_deref() {
+        None | Some("" | "chainlink") => SOURCE,
+        Some("binance") => "binance",
+        Some(_) => return Err(Failure::invalid("crypto_source", "must be 'chainlink' or 'binance'")),
+    };
+    let ids = listed(query.condition_ids.as_deref());
+    if ids.len() > MARKETS_MAX {
+        return Err(Failure::invalid("condition_ids", &format!("must name at most {MARKETS_MAX} markets")));
+    }
+    let markets = ids.iter().map(|id| by_condition(&call.service, id)).collect::<Result<Vec<_>, _>>()?;
+    let spots = spots(&call.service, &listed(query.crypto.as_deref()), !markets.is_empty()).await?;
+    let seat = call.service.take_anonymous_seat().ok_or_else(|| {
+        let busy = Failure::new(503, "SERVER_BUSY", "As many streams are open as may be");
+        Failure { retry_after: Some(1), ..busy }
+    })?;
+    let (to, mut events) = mpsc::channel(WAITING_MAX);
+    let told = Told { service: call.service.clone(), spots, source, to, _seat: seat };
+    let follows = told.follow(&markets).await?;
+    actix_web::rt::spawn(told.tell(follows));
+    let stream = futures_util::stream::poll_fn(move |context| events.poll_recv(context));
+    Ok(Reply::events(stream).with("Cache-Control", "no-cache"))
+}
+
+/// The words of a list with commas between them, each once.
+fn listed(text: Option<&str>) -> Vec<&str> {
+    let mut words: Vec<&str> = Vec::new();
+    for word in text.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words
+}
+
+/// The price paths of the assets that are named. If none is: all, or none where markets are what is wanted.
+async fn spots(
+    service: &Service,
+    named: &[&str],
+    wants_markets: bool,
+) -> Result<Vec<(String, Spot)>, Failure> {
+    let known = updown::spots(service).await?;
+    if named.is_empty() {
+        return Ok(if wants_markets { Vec::new() } else { known.into_iter().collect() });
+    }
+    let find = |name: &&str| {
+        let symbol = name.to_ascii_uppercase();
+        let spot = known.get(&symbol).cloned();
+        spot.map(|spot| (symbol, spot)).ok_or_else(|| Failure::new(404, "NOT_FOUND", "Unknown symbol"))
+    };
+    named.iter().map(find).collect()
+}
+
+/// One stream: what is told, and to whom.
+struct Told {
+    service: Service,
+    spots: Vec<(String, Spot)>,
+    source: &'static str,
+    to: mpsc::Sender<Result<Bytes, Closed>>,
+    /// Held so that the stream stays counted.
+    _seat: SocketSeat,
+}
+
+/// What a stream listens to.
+struct Follows {
+    ear: Ear,
+    markets: Vec<FollowedMarket>,
+}
+
+impl Told {
+    async fn follow(&self, markets: &[MarketId]) -> Result<Follows, Reject> {
+        let (mut ear, mut known) = (Ear::new(), Vec::new());
+        for followed in self.service.follow(markets).await? {
+            ear.listen(followed.market.market, followed.updates);
+            known.push(followed.market);
+        }
+        Ok(Follows { ear, markets: known })
+    }
+
+    /// Tells until the reader is gone, or must come back later: then the connection is broken off.
+    async fn tell(self, mut follows: Follows) {
+        let mut notices = self.service.notices();
+        let mut ticks = tokio::time::interval(EVERY);
+        let mut told = 0_u64;
+        let mut events = self.snapshot(&follows);
+        loop {
+            for event in events {
+                if self.to.send(Ok(event)).await.is_err() {
+                    return;
+                }
+            }
+            let next = tokio::select! {
+                biased;
+                notice = notices.recv() => match notice {
+                    Ok(Notice::StartedOver | Notice::Stopping)
+                    | Err(RecvError::Lagged(_) | RecvError::Closed) => None,
+                },
+                _ = ticks.tick() => {
+                    told += 1;
+                    Some(self.tick(told))
+                }
+                heard = follows.ear.next() => match heard {
+                    Heard::Update(update) => self.updated(&mut follows, &update).await,
+                    Heard::Fill(_) => Some(Vec::new()),
+                    Heard::Behind | Heard::Silence => None,
+                },
+            };
+            let Some(next) = next else { break };
+            events = next;
+        }
+        // Whoever does not read any more need not be told.
+        drop(self.to.try_send(Err(Closed)));
+    }
+
+    /// What is true at first, for a stream that names markets.
+    fn snapshot(&self, follows: &Follows) -> Vec<Bytes> {
+        if follows.markets.is_empty() {
+            return Vec::new();
+        }
+        let now = self.service.now();
+        let mut prices: Map<String, Value> = Map::new();
+        for market in &follows.markets {
+            let frame = frames::price(market, now, true);
+            let frame = serde_json::from_slice(&frame).expect("BUG: a frame that is no JSON");
+            prices.insert(market.spec.facts.condition_id.clone(), frame);
+        }
+        let crypto: Map<String, Value> =
+            self.spots.iter().map(|(symbol, spot)| (symbol.clone(), self.spot(symbol, spot))).collect();
+        vec![event("snapshot", &json!({"prices": prices, "crypto": crypto}))]
+    }
+
+    fn tick(&self, told: u64) -> Vec<Bytes> {
+        let spots = self.spots.iter();
+        let mut events: Vec<_> =
+            spots.map(|(symbol, spot)| event("crypto_price", &self.spot(symbol, spot))).collect();
+        if told.is_multiple_of(KEEPALIVE_EVERY) {
+            let beat = json!({"ts": iso(self.service.now()), "n": told / KEEPALIVE_EVERY});
+            events.push(event("keepalive", &beat));
+        }
+        events
+    }
+
+    fn spot(&self, symbol: &str, spot: &Spot) -> Value {
+        let now = self.service.now();
+        json!({"symbol": symbol, "price": dollars(spot.at(now)), "source": self.source, "timestamp": iso(now)})
+    }
+
+    /// A market's new price and its books; none if the world can't be asked any more.
+    async fn updated(&self, follows: &mut Follows, update: &Arc<MarketUpdate>) -> Option<Vec<Bytes>> {
+        let market = follows.markets.iter_mut().find(|market| market.market == update.market)?;
+        let Some(may_share) = take_in(&self.service, market, update).await.ok()? else {
+            return Some(Vec::new());
+        };
+        let mut events = vec![framed("market_price", &frames::price_update(market, update, may_share))];
+        let view = self.service.book(update.market).await.ok()?;
+        events.extend(Outcome::BOTH.map(|outcome| framed("orderbook", &rendered_book(&view, outcome))));
+        Some(events)
+    }
+}
+
+fn event(name: &str, data: &impl serde::Serialize) -> Bytes {
+    framed(name, &serde_json::to_vec(data).expect("BUG: an event that can't be written as JSON"))
+}
+
+/// An event whose data was written before.
+fn framed(name: &str, data: &[u8]) -> Bytes {
+    let mut frame = BytesMut::with_capacity(name.len() + data.len() + 16);
+    for part in [b"event: ", name.as_bytes(), b"\ndata: ", data, b"\n\n"] {
+        frame.put_slice(part);
+    }
+    frame.freeze()
+}

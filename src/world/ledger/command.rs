@@ -1,0 +1,80 @@
+//! What history needs of a command and its notes besides the exchange's events.
+
+use super::project::Rare;
+use crate::exchange::{self, MarketSpec, Role};
+use crate::identity;
+use crate::types::{AccountId, KeyId, MarketId, Timestamp, index};
+use crate::world::record::{Authority, Claim, Command, Note};
+
+/// Who vouched for an order, what a retry of it brings again, and the client's id for it. The opening books are
+/// placed by the beginning itself.
+pub(super) fn vouched(command: &Command) -> (Option<KeyId>, Option<Claim>, Option<Box<str>>) {
+    let key = |by: &Authority| if let Authority::Key(key) = by { Some(*key) } else { None };
+    match command {
+        Command::Place { by, claim, client_order_id, .. } => (key(by), *claim, client_order_id.clone()),
+        Command::Exchange { by, .. } => (key(by), None, None),
+        Command::Begin(_)
+        | Command::Heartbeat { .. }
+        | Command::SwitchFired { .. }
+        | Command::Roll { .. }
+        | Command::PauseClock
+        | Command::ResumeClock
+        | Command::AdvanceClock { .. }
+        | Command::Identity { .. }
+        | Command::Wallet { .. } => (None, None, None),
+    }
+}
+
+/// How a market was listed.
+pub(super) fn listed(command: &Command, market: MarketId) -> Option<&MarketSpec> {
+    match command {
+        Command::Begin(genesis) => genesis.markets.get(index(market.0.checked_sub(1)?)),
+        Command::Exchange { command: exchange::Command::ListMarket(spec), .. } => Some(spec),
+        Command::Roll(roll) => roll.list.as_deref(),
+        Command::Place { .. }
+        | Command::Exchange { .. }
+        | Command::Heartbeat { .. }
+        | Command::SwitchFired { .. }
+        | Command::PauseClock
+        | Command::ResumeClock
+        | Command::AdvanceClock { .. }
+        | Command::Identity { .. }
+        | Command::Wallet { .. } => None,
+    }
+}
+
+/// What an account was opened for.
+pub(super) fn role(command: &Command, account: AccountId) -> Role {
+    match command {
+        Command::Begin(genesis) => genesis.accounts[index(account.0 - 1)].role,
+        Command::Exchange { command: exchange::Command::OpenAccount(new), .. } => new.role,
+        Command::Place { .. }
+        | Command::Exchange { .. }
+        | Command::Heartbeat { .. }
+        | Command::SwitchFired { .. }
+        | Command::Roll { .. }
+        | Command::PauseClock
+        | Command::ResumeClock
+        | Command::AdvanceClock { .. }
+        | Command::Identity { .. }
+        | Command::Wallet { .. } => Role::Trader,
+    }
+}
+
+/// The row that a change of users or keys is written to, if there is one. Gates and wallets' names have none.
+pub(super) fn changed(note: &Note, at: Timestamp) -> Option<Rare> {
+    let Note::Identity(event) = note else { return None };
+    match event {
+        identity::Event::UserJoined(id, user) => Some(Rare::User(*id, identity::User::clone(user))),
+        identity::Event::SubjectLearned(id, subject) => Some(Rare::Subject(*id, subject.clone())),
+        identity::Event::UserDeleted(id) => Some(Rare::UserDeleted(*id, at)),
+        identity::Event::KeyIssued(id, key) => Some(Rare::Key(*id, identity::Key::clone(key))),
+        identity::Event::KeyRenamed(id, name) => Some(Rare::KeyName(*id, name.clone())),
+        identity::Event::KeyRotated { key, expires_at, .. } => Some(Rare::KeyExpires(*key, *expires_at)),
+        identity::Event::KeyRevoked(id) | identity::Event::KeyDisabled(id) => Some(Rare::KeyEnded(*id, at)),
+        identity::Event::UserAllowed(..)
+        | identity::Event::UserFlagged(..)
+        | identity::Event::UserEnrolled(..)
+        | identity::Event::GatesSet(_) => None,
+    }
+}

@@ -1,0 +1,249 @@
+//! The commands that change users, keys and wallets: where identity and exchange meet.
+
+use super::State;
+use super::wallets::WalletCommand;
+use crate::exchange::{self, Event};
+use crate::identity::{self, Permission, Tier};
+use crate::types::{AccountId, Reject, Timestamp, Usd, UserId};
+use crate::world::record::{Authority, Note, Receipt};
+use crate::world::scenario::Purse;
+use std::sync::Arc;
+
+/// What a command did, as it is written on the tape.
+pub(super) struct Done<'a> {
+    pub(super) events: &'a mut Vec<Event>,
+    pub(super) notes: &'a mut Vec<Note>,
+}
+
+/// An API wallet that gets its opening cash with its user's first key that trades.
+struct Funding {
+    user: UserId,
+    account: AccountId,
+    amount: Usd,
+}
+
+impl State {
+    pub(super) fn change_people(
+        &mut self,
+        at: Timestamp,
+        command: &identity::Command,
+        Done { events, notes }: Done<'_>,
+    ) -> Result<Receipt, Reject> {
+        let decided = self.identity.decide(at, command)?;
+        let joined = decided.iter().find_map(|event| {
+            if let identity::Event::UserJoined(user, _) = event { Some(*user) } else { None }
+        });
+        let issued = decided.iter().find_map(|event| {
+            if let identity::Event::KeyIssued(key, record) = event { Some((*key, record)) } else { None }
+        });
+        // The exchange may refuse, and then nothing was done; identity can't any more.
+        let mut opened = Vec::new();
+        if let Some(user) = joined {
+            let cash = issued.as_ref().map_or(Usd::ZERO, |(_, key)| self.baseline_of(key));
+            opened = self.open_accounts(at, user, cash, events)?;
+        }
+        let funding = issued.as_ref().and_then(|(_, key)| self.funding(key));
+        if let Some(Funding { account, amount, .. }) = funding {
+            self.exchange.apply(at, &exchange::Command::Grant { account, amount }, events)?;
+        }
+        if let identity::Command::DeleteUser(user) = command {
+            self.end_orders(at, *user, events)?;
+        }
+        // Nothing below can fail.
+        let issued = issued.map(|(key, _)| key);
+        for (user, purse, account, baseline) in opened {
+            Arc::make_mut(&mut self.wallets).open((user, purse), account, baseline, at);
+            notes.push(Note::WalletOpened { user, purse, account });
+        }
+        if let Some(Funding { user, amount, .. }) = funding {
+            Arc::make_mut(&mut self.wallets).fund(user, Purse::Polymarket, amount);
+            notes.push(Note::WalletFunded { user, baseline: amount });
+        }
+        let people = Arc::make_mut(&mut self.identity);
+        for event in decided {
+            people.take_in(&event);
+            notes.push(Note::Identity(event));
+        }
+        Ok(issued.map_or(Receipt::Done, Receipt::Issued))
+    }
+
+    /// The opening cash that a key's tier brings with it: nothing for one that only reads.
+    fn baseline_of(&self, key: &identity::Key) -> Usd {
+        if key.permissions.include(Permission::Trade) {
+            self.identity.tiers().of(key.tier).baseline
+        } else {
+            Usd::ZERO
+        }
+    }
+
+    /// What a new key brings to an API wallet that never had anything (§4.1).
+    fn funding(&self, key: &identity::Key) -> Option<Funding> {
+        let wallet = self.wallets.get(key.user, Purse::Polymarket)?;
+        let amount = self.baseline_of(key);
+        let is_due = wallet.baseline.is_zero() && amount.is_positive();
+        is_due.then_some(Funding { user: key.user, account: wallet.account, amount })
+    }
+
+    /// The accounts of somebody new: all of them, or none.
+    fn open_accounts(
+        &mut self,
+        at: Timestamp,
+        user: UserId,
+        cash: Usd,
+        events: &mut Vec<Event>,
+    ) -> Result<Vec<(UserId, Purse, AccountId, Usd)>, Reject> {
+        let wanted = self.about.opening.accounts(user, cash);
+        self.exchange.may_open(wanted.iter().map(|(_, account)| account))?;
+        let open = |(purse, account): (Purse, exchange::OpenAccount)| {
+            let baseline = account.cash;
+            let account = self.open_account(at, account, events)?;
+            Ok((user, purse, account, baseline))
+        };
+        wanted.into_iter().map(open).collect()
+    }
+
+    fn open_account(
+        &mut self,
+        at: Timestamp,
+        account: exchange::OpenAccount,
+        events: &mut Vec<Event>,
+    ) -> Result<AccountId, Reject> {
+        let receipt = self.exchange.apply(at, &exchange::Command::OpenAccount(account), events)?;
+        let exchange::Receipt::Opened(account) = receipt else {
+            unreachable!("BUG: an account was opened, which gave {receipt:?}")
+        };
+        Ok(account)
+    }
+
+    fn end_orders(&mut self, at: Timestamp, user: UserId, events: &mut Vec<Event>) -> Result<(), Reject> {
+        let wallets = Arc::clone(&self.wallets);
+        for (_, wallet) in wallets.of_user(user) {
+            self.cancel_all(at, wallet.account, events)?;
+        }
+        Ok(())
+    }
+
+    fn cancel_all(
+        &mut self,
+        at: Timestamp,
+        account: AccountId,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Reject> {
+        let command = exchange::Command::CancelAll { account, market: None, outcome: None };
+        self.exchange.apply(at, &command, events).map(drop)
+    }
+
+    pub(super) fn change_wallet(
+        &mut self,
+        at: Timestamp,
+        by: Authority,
+        command: &WalletCommand,
+        done: Done<'_>,
+    ) -> Result<Receipt, Reject> {
+        let (user, tier) = self.who(by, at)?;
+        match command {
+            WalletCommand::Open { label } => self.open_sandbox(at, (user, tier), label.as_deref(), done),
+            WalletCommand::Label(purse, label) => {
+                self.wallets.get(user, *purse).ok_or(Reject::WalletNotFound)?;
+                Arc::make_mut(&mut self.wallets).label(user, *purse, label.as_deref());
+                done.notes.push(Note::WalletLabeled { user, purse: *purse });
+                Ok(Receipt::Done)
+            }
+            WalletCommand::Archive(purse) => self.archive(at, user, *purse, done),
+            WalletCommand::Reset(purse) => self.reset_wallet(at, (user, tier), *purse, done),
+        }
+    }
+
+    fn open_sandbox(
+        &mut self,
+        at: Timestamp,
+        (user, tier): (UserId, Tier),
+        label: Option<&str>,
+        Done { events, notes }: Done<'_>,
+    ) -> Result<Receipt, Reject> {
+        let rules = *self.identity.tiers().of(tier);
+        let purse = self.wallets.next_sandbox(user, rules.sandboxes_max)?;
+        let opening = exchange::OpenAccount {
+            user,
+            venue: crate::types::Venue::Polymarket,
+            role: exchange::Role::Trader,
+            cash: rules.sandbox_baseline,
+        };
+        let receipt = self.exchange.apply(at, &exchange::Command::OpenAccount(opening), events)?;
+        let exchange::Receipt::Opened(account) = receipt else {
+            unreachable!("BUG: an account was opened, which gave {receipt:?}")
+        };
+        let wallets = Arc::make_mut(&mut self.wallets);
+        wallets.open((user, purse), account, rules.sandbox_baseline, at);
+        wallets.label(user, purse, label);
+        notes.push(Note::WalletOpened { user, purse, account });
+        Ok(Receipt::Opened(purse))
+    }
+
+    fn archive(
+        &mut self,
+        at: Timestamp,
+        user: UserId,
+        purse: Purse,
+        Done { events, notes }: Done<'_>,
+    ) -> Result<Receipt, Reject> {
+        let wallet = self.wallets.get(user, purse).ok_or(Reject::WalletNotFound)?;
+        let (account, was_archived) = (wallet.account, wallet.archived_at.is_some());
+        if !matches!(purse, Purse::Sandbox(_)) {
+            return Err(Reject::WrongWalletKind);
+        }
+        // Archived twice is archived: a retry must not look like a failure.
+        if !was_archived {
+            self.cancel_all(at, account, events)?;
+            Arc::make_mut(&mut self.wallets).archive(user, purse, at);
+        }
+        notes.push(Note::WalletArchived { user, purse });
+        Ok(Receipt::Done)
+    }
+
+    fn reset_wallet(
+        &mut self,
+        at: Timestamp,
+        (user, tier): (UserId, Tier),
+        purse: Purse,
+        Done { events, notes }: Done<'_>,
+    ) -> Result<Receipt, Reject> {
+        let wallet = self.wallets.in_use(user, purse)?;
+        let rules = self.identity.tiers().of(tier);
+        match purse {
+            Purse::Kalshi => return Err(Reject::WrongWalletKind),
+            Purse::Main => wallet.may_reset(at, rules.main_resets_max)?,
+            Purse::Polymarket | Purse::Sandbox(_) if tier == Tier::Free => return Err(Reject::PlanExhausted),
+            Purse::Polymarket | Purse::Sandbox(_) => {}
+        }
+        let (account, cash) = (wallet.account, wallet.baseline);
+        let command = exchange::Command::ResetAccount { account, cash, house: self.about.system.house };
+        let receipt = self.exchange.apply(at, &command, events)?;
+        Arc::make_mut(&mut self.wallets).reset(user, purse, at);
+        notes.push(Note::WalletReset { user, purse });
+        Ok(Receipt::Exchange(receipt))
+    }
+
+    /// Whose word a command has, and under which limits.
+    fn who(&self, by: Authority, at: Timestamp) -> Result<(UserId, Tier), Reject> {
+        let plan = |user| self.identity.user(user).map(|user| user.plan).ok_or(Reject::UserNotFound);
+        match by {
+            Authority::Key(key) => {
+                let caller = self.identity.speaks_for(key, at).ok_or(Reject::KeyNoLongerValid)?;
+                Ok((caller.user, caller.tier))
+            }
+            Authority::Session(user) => Ok((user, plan(user)?)),
+            Authority::System => Err(Reject::UserNotFound),
+        }
+    }
+
+    /// Whether whoever vouches for a command may still do so.
+    pub(super) fn vouch(&self, by: Authority, at: Timestamp) -> Result<(), Reject> {
+        let may_act = match by {
+            Authority::Key(key) => self.identity.may_still_act(key, at),
+            Authority::Session(user) => self.identity.user(user).is_some(),
+            Authority::System => true,
+        };
+        if may_act { Ok(()) } else { Err(Reject::KeyNoLongerValid) }
+    }
+}

@@ -1,0 +1,156 @@
+//! Which account each user has for which purpose, and what PolySimulator's wallets are called (§14).
+
+use crate::types::{AccountId, Reject, Timestamp, Usd, UserId};
+use crate::world::scenario::{Genesis, Purse};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Sandbox wallets one user may ever make: each is an account, of which a world has only so many.
+const SANDBOXES_EVER_MAX: u32 = 200;
+/// The stretch of time in which resets of a MAIN wallet are counted: 30 days.
+const RESETS_COUNTED_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+
+/// What may be asked of one's wallets.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WalletCommand {
+    /// A sandbox wallet.
+    Open {
+        /// What it is called, at most 64 characters.
+        label: Option<String>,
+    },
+    /// Another name, or none.
+    Label(Purse, Option<String>),
+    /// The end of a sandbox wallet. Its orders end with it; what it holds stays to be seen.
+    Archive(Purse),
+    /// Back to the opening cash: no orders, no positions.
+    Reset(Purse),
+}
+
+/// A purse with what is written on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wallet {
+    /// Its account.
+    pub account: AccountId,
+    /// What its owner calls it.
+    pub label: Option<String>,
+    /// Its opening cash, which a reset brings back, in micro-dollars. Zero until an API wallet's first key trades.
+    pub baseline: Usd,
+    /// 1 at first; a reset adds one.
+    pub generation: u32,
+    /// When it was opened.
+    pub created_at: Timestamp,
+    /// When it was archived, if it was.
+    pub archived_at: Option<Timestamp>,
+    /// When it was reset, the last 30 days.
+    resets: Vec<Timestamp>,
+}
+
+impl Wallet {
+    /// Whether it may be reset once more.
+    pub(super) fn may_reset(&self, at: Timestamp, most: Option<u32>) -> Result<(), Reject> {
+        let recent = self.resets.iter().filter(|then| then.plus_millis(RESETS_COUNTED_MS) > at).count();
+        let has_one_left = most.is_none_or(|most| u32::try_from(recent).is_ok_and(|recent| recent < most));
+        if has_one_left { Ok(()) } else { Err(Reject::PlanExhausted) }
+    }
+}
+
+/// The wallets of every user.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wallets {
+    all: BTreeMap<(UserId, Purse), Wallet>,
+    archived: BTreeSet<AccountId>,
+}
+
+impl Wallets {
+    /// The wallets that a world begins with.
+    pub(super) fn of(genesis: &Genesis, at: Timestamp) -> Self {
+        let mut wallets = Self::default();
+        for (user, purse, account) in &genesis.owners {
+            let opened =
+                account.0.checked_sub(1).and_then(|at| genesis.accounts.get(crate::types::index(at)));
+            let baseline = opened.map(|opened| opened.cash).unwrap_or_default();
+            wallets.open((*user, *purse), *account, baseline, at);
+        }
+        wallets
+    }
+
+    /// A user's wallet for a purpose.
+    #[must_use]
+    pub fn get(&self, user: UserId, purse: Purse) -> Option<&Wallet> {
+        self.all.get(&(user, purse))
+    }
+
+    /// Every wallet of a user, archived or not.
+    pub fn of_user(&self, user: UserId) -> impl Iterator<Item = (Purse, &Wallet)> {
+        let all = self.all.range((user, Purse::Polymarket)..);
+        all.take_while(move |((owner, _), _)| *owner == user).map(|((_, purse), wallet)| (*purse, wallet))
+    }
+
+    /// Whether an account trades no more.
+    #[must_use]
+    pub fn is_archived(&self, account: AccountId) -> bool {
+        !self.archived.is_empty() && self.archived.contains(&account)
+    }
+
+    /// The purse that the user's next sandbox gets, if the plan allows one more.
+    pub(super) fn next_sandbox(&self, user: UserId, most: u32) -> Result<Purse, Reject> {
+        let sandboxes = || self.of_user(user).filter(|(purse, _)| matches!(purse, Purse::Sandbox(_)));
+        let in_use = sandboxes().filter(|(_, wallet)| wallet.archived_at.is_none()).count();
+        if u32::try_from(in_use).is_ok_and(|in_use| in_use < most) {
+            let ever = u32::try_from(sandboxes().count()).unwrap_or(u32::MAX);
+            if ever < SANDBOXES_EVER_MAX {
+                return Ok(Purse::Sandbox(ever + 1));
+            }
+            return Err(Reject::LimitReached(format!("{SANDBOXES_EVER_MAX} sandbox wallets a user")));
+        }
+        Err(Reject::PlanExhausted)
+    }
+
+    /// A wallet that is in use.
+    pub(super) fn in_use(&self, user: UserId, purse: Purse) -> Result<&Wallet, Reject> {
+        let wallet = self.get(user, purse).filter(|wallet| wallet.archived_at.is_none());
+        wallet.ok_or(Reject::WalletNotFound)
+    }
+
+    pub(super) fn open(&mut self, whose: (UserId, Purse), account: AccountId, baseline: Usd, at: Timestamp) {
+        let wallet = Wallet {
+            account,
+            label: None,
+            baseline,
+            generation: 1,
+            created_at: at,
+            archived_at: None,
+            resets: Vec::new(),
+        };
+        self.all.insert(whose, wallet);
+    }
+
+    pub(super) fn label(&mut self, user: UserId, purse: Purse, label: Option<&str>) {
+        self.change(user, purse).label = label.map(str::to_owned);
+    }
+
+    pub(super) fn archive(&mut self, user: UserId, purse: Purse, at: Timestamp) {
+        let wallet = self.change(user, purse);
+        wallet.archived_at = Some(at);
+        let account = wallet.account;
+        self.archived.insert(account);
+    }
+
+    pub(super) fn reset(&mut self, user: UserId, purse: Purse, at: Timestamp) {
+        let wallet = self.change(user, purse);
+        wallet.generation += 1;
+        wallet.resets.retain(|then| then.plus_millis(RESETS_COUNTED_MS) > at);
+        // Only a MAIN wallet's resets are counted: the list stays as short as its plan's limit.
+        if purse == Purse::Main {
+            wallet.resets.push(at);
+        }
+    }
+
+    pub(super) fn fund(&mut self, user: UserId, purse: Purse, baseline: Usd) {
+        self.change(user, purse).baseline = baseline;
+    }
+
+    fn change(&mut self, user: UserId, purse: Purse) -> &mut Wallet {
+        self.all.get_mut(&(user, purse)).expect("BUG: it was looked up before it was changed")
+    }
+}
