@@ -4,6 +4,7 @@
 //! what. It knows no wire: surfaces translate to and from it.
 
 pub mod accounts;
+pub mod analysis;
 pub mod callers;
 pub mod history;
 pub mod keys;

@@ -82,7 +82,9 @@ impl Service {
         let mut results = Vec::with_capacity(orders.len());
         for (order, outcome) in orders.iter().zip(self.world.commands(commands).await?) {
             results.push(match outcome.and_then(receipt) {
-                Err(Reject::OrderNotOpen) => self.cancel_elsewhere(permits, *order).await?,
+                Err(Reject::OrderNotOpen | Reject::OrderNotFound) => {
+                    self.cancel_elsewhere(permits, *order).await?
+                }
                 outcome => outcome.map_err(NotCanceled::Refused),
             });
         }

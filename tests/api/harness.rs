@@ -1,10 +1,11 @@
 //! The server as a process of its own: a free port, a directory that ends with the test, and its log.
 
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -38,11 +39,25 @@ impl Options {
     pub(crate) fn durable() -> Self {
         Self { durability: "strict", ..Self::default() }
     }
+
+    /// With rate limits, as a user's server has them.
+    pub(crate) fn limited() -> Self {
+        Self { environment: Vec::new(), ..Self::default() }
+    }
+
+    /// With one more variable.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
 }
 
 /// The binary under test with nobody's settings but the test's.
 pub(crate) fn papertape() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_papertape"));
+    unset(Command::new(env!("CARGO_BIN_EXE_papertape")))
+}
+
+fn unset(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PAPERTAPE_")) {
         command.env_remove(name);
     }
@@ -103,6 +118,12 @@ impl Server {
         assert_eq!(ready["event"], "ready", "{ready}");
         ready["base_url"].as_str().expect("a base URL").clone_into(&mut self.base);
         self.personas = ready["personas"].clone();
+    }
+
+    /// Another value of a variable, from the next start on.
+    pub(crate) fn set_environment(&mut self, name: &'static str, value: &str) {
+        self.options.environment.retain(|(known, _)| *known != name);
+        self.options.environment.push((name, value.to_owned()));
     }
 
     /// Starts on the same directory again.
@@ -215,6 +236,26 @@ impl Server {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// A request of its own from another address of this machine, in 127.0.0.0/8; its status and its code.
+    pub(crate) fn call_from(&self, address: [u8; 4], head: &str, body: &str) -> (u16, String) {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from((address, 0)).into()).expect("an address of this machine");
+        let server: SocketAddr = self.address().parse().expect("an address");
+        socket.connect(&server.into()).expect("connected");
+        socket.set_read_timeout(Some(ANSWER_WITHIN)).expect("set");
+        let mut stream = TcpStream::from(socket);
+        let length = body.len();
+        let request = format!(
+            "{head}\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).expect("written");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let code = answer.lines().find_map(|line| line.strip_prefix("x-polysim-code: "));
+        (status.unwrap_or_else(|| panic!("no status: {answer}")), code.unwrap_or_default().to_owned())
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(self.address()).expect("connected");
         stream.set_read_timeout(Some(ANSWER_WITHIN)).expect("set");
@@ -229,13 +270,19 @@ impl Server {
         answer.json["digest"].as_str().expect("a digest").to_owned()
     }
 
-    /// Open Yes/No markets of whole cents with room for three prices inside the spread.
+    /// Open Yes/No markets of whole cents with room for three prices inside the spread. Where requests are counted, they
+    /// are the desk's.
     pub(crate) fn markets(&self, count: usize) -> Vec<Market> {
-        let listed = self.get("/v1/markets?limit=200").send().json;
+        let listed = self.look("/v1/markets?limit=200");
         let rows = listed.as_array().expect("a list of markets");
         let found: Vec<_> = rows.iter().filter_map(|row| self.market(row)).take(count).collect();
         assert_eq!(found.len(), count, "so many markets that fit");
         found
+    }
+
+    fn look(&self, path: &str) -> Value {
+        let desk = self.personas["desk"]["ps_key"].as_str();
+        desk.map_or_else(|| self.get(path), |key| self.get(path).header("X-API-Key", key)).send().json
     }
 
     fn market(&self, row: &Value) -> Option<Market> {
@@ -243,7 +290,7 @@ impl Server {
             return None;
         }
         let token = row["clob_token_ids"][0].as_str()?;
-        let book = self.get(format!("/v1/book?token_id={token}")).send().json;
+        let book = self.look(&format!("/v1/book?token_id={token}"));
         let best = |side: &str| cents(book[side].as_array()?.last()?["price"].as_str()?);
         let (bid, ask) = (best("bids")?, best("asks")?);
         let fits = book["neg_risk"] == false && book["tick_size"] == "0.01" && ask - bid > 3;
@@ -270,7 +317,9 @@ impl Drop for Server {
 
 fn spawn(directory: &Path, options: &Options) -> (Child, Receiver<String>) {
     let log = File::options().create(true).append(true).open(directory.join("server.log")).expect("a log");
-    let mut command = papertape();
+    // A file size limit, which a test may set to break its disk, is to be an error of a write and no signal.
+    let mut command = unset(Command::new("sh"));
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_papertape")]);
     command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--no-agents"]);
     command.args(["--durability", options.durability, "--clock", options.clock]);
     command.arg("--data").arg(directory.join("data")).args(&options.arguments);
@@ -392,9 +441,14 @@ impl Answer {
         self.header("x-polysim-code")
     }
 
-    /// The envelope of every refusal: one field, the code and the request's id in headers (polysimulator.md §7.1).
+    /// The envelope of a refusal that is the caller's own fault.
     pub(crate) fn assert_envelope(&self, what: &str) {
         assert!((400..500).contains(&self.status), "{what}: {} {}", self.status, self.text);
+        self.assert_refusal(what);
+    }
+
+    /// The envelope of every refusal: one field, the code and the request's id in headers (polysimulator.md §7.1).
+    pub(crate) fn assert_refusal(&self, what: &str) {
         let body = self.json.as_object().unwrap_or_else(|| panic!("{what}: {} {:?}", self.status, self.text));
         let sentence = body.get("error").and_then(Value::as_str).unwrap_or_default();
         assert!(body.len() == 1 && !sentence.is_empty(), "{what}: {}", self.text);

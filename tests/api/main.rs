@@ -7,9 +7,17 @@
 mod auth;
 mod bad_input;
 mod clock;
+mod codes;
 mod crash;
 mod errors;
+mod gates;
 mod harness;
+mod keys;
+mod limits;
 mod money;
 mod ready;
+mod secrets;
 mod sockets;
+mod spot;
+mod unauthorized;
+mod wallets;

@@ -140,3 +140,41 @@ fn random_orders_are_charged_by_the_formula_and_no_money_is_made_or_lost() {
                      (SELECT id FROM markets WHERE payout IS NOT NULL)");
     assert_eq!(cash + fees + pairs, granted, "cash, fees and pairs are what was granted");
 }
+
+#[test]
+fn an_analysis_tells_wins_losses_and_concentration() {
+    let server = Server::in_memory();
+    let markets = server.markets(3);
+    let trade = |market: &Market, side: &str| {
+        server.post("/v1/orders", &market.take(side, 10)).key("trader").send().ok("a trade");
+    };
+    // Bought and sold across the spread: lost. Bought and resolved: won. Bought and kept: open.
+    trade(&markets[0], "BUY");
+    trade(&markets[0], "SELL");
+    trade(&markets[1], "BUY");
+    server.steer(&format!("/sim/markets/{}/resolve", markets[1].condition), &json!({"outcome": "Yes"}));
+    trade(&markets[2], "BUY");
+    let get = |query: &str| {
+        server.get(format!("/v1/account/profile-analysis{query}")).key("trader").send().ok("an analysis")
+    };
+    let analysis = get("");
+    let stats = &analysis["trading_stats"];
+    assert_eq!(
+        [&stats["closed_positions"], &stats["winning_positions"], &stats["losing_positions"]],
+        [2, 1, 1]
+    );
+    assert_eq!((&stats["win_rate"], &stats["total_trades"]), (&json!("0.5"), &json!(4)));
+    let lost = 10 * (markets[0].ask - markets[0].bid);
+    let won = 10 * (100 - markets[1].ask);
+    let cents = |value: &Value| scaled(value.as_str().expect("a text"), 2).expect("cents");
+    assert_eq!([cents(&stats["gross_loss"]), cents(&stats["gross_profit"])], [lost, won]);
+    assert_eq!(cents(&stats["realized_pnl"]), won - lost);
+    let risk = &analysis["risk_metrics"];
+    assert_eq!((&risk["largest_position_weight"], &risk["diversity"]), (&json!("1"), &json!("0")));
+    assert_eq!(analysis["open_positions"].as_array().map(Vec::len), Some(1));
+    assert_eq!(get("?recent_trades=3")["recent_trades"].as_array().map(Vec::len), Some(3));
+    for query in ["?recent_trades=0", "?recent_trades=101", "?equity_days=366", "?wallet_id=x"] {
+        let answer = server.get(format!("/v1/account/profile-analysis{query}")).key("trader").send();
+        answer.refused(query, 422, "VALIDATION_FAILED");
+    }
+}

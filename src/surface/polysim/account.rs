@@ -40,7 +40,7 @@ async fn get_balance(call: Call<Reader>) -> Answer {
 }
 
 /// `balance` is what may be spent; `total_value` counts what is reserved as cash (§18.10).
-fn balance(portfolios: &[Portfolio], baseline: Usd) -> Value {
+pub(super) fn balance(portfolios: &[Portfolio], baseline: Usd) -> Value {
     let total: Usd = portfolios.iter().map(Portfolio::value).sum();
     json!({
         "balance": portfolios.iter().map(Portfolio::available).sum::<Usd>().rounded(2),
@@ -87,7 +87,7 @@ async fn get_positions(call: Call<Reader>) -> Answer {
     Ok(Reply::json(&rows))
 }
 
-fn open_rows(now: &[Portfolio], past: &Past) -> Vec<Value> {
+pub(super) fn open_rows(now: &[Portfolio], past: &Past) -> Vec<Value> {
     let row = |account: AccountId, held: &Held| {
         let id = past.ids.get(&(account, held.market, held.outcome)).copied().unwrap_or_default();
         open_position(id, held)
@@ -204,7 +204,7 @@ async fn get_equity(call: Call<Reader>) -> Answer {
     Ok(Reply::json(&shown))
 }
 
-fn equity_row(point: &EquityPoint, baseline: Usd) -> Value {
+pub(super) fn equity_row(point: &EquityPoint, baseline: Usd) -> Value {
     let total = point.cash + point.position_value;
     json!({
         "timestamp": iso(point.at),

@@ -163,7 +163,10 @@ impl From<Reject> for Failure {
             }
             Reject::PlanExhausted => return Self::upgrade("wallets.sandbox_baseline"),
             Reject::AccountNotFound => (404, "ACCOUNT_NOT_FOUND", "Account not found".to_owned()),
-            Reject::AccountsFull => (503, "SERVER_BUSY", message),
+            Reject::AccountsFull => {
+                let full = Self::new(503, "SERVER_BUSY", capital(&message));
+                return Self { retry_after: Some(5), ..full };
+            }
             Reject::IdempotencyKeyReused => (
                 409,
                 "IDEMPOTENCY_KEY_REUSE",

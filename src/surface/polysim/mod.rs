@@ -2,6 +2,7 @@
 
 mod account;
 mod admin;
+mod analysis;
 mod auth;
 mod call;
 mod clob_reads;
@@ -39,6 +40,7 @@ pub(super) fn surface() -> Surface {
     ];
     let more = [
         account::endpoints(),
+        analysis::endpoints(),
         keys::endpoints(),
         wallets::endpoints(),
         export::endpoints(),
