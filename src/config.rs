@@ -3,12 +3,14 @@
 use crate::world::{ClockMode, Durability};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::path::{Path, PathBuf};
 
 /// How a server runs. Each member is a flag of `serve`, a `PAPERTAPE_*` variable and a key of the config file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct Settings {
     /// The address to listen on. `localhost` is `127.0.0.1` and `::1`; port 0 takes a free one.
     pub listen: String,
@@ -33,15 +35,19 @@ pub struct Settings {
     /// How many threads serve HTTP.
     pub workers: usize,
     /// Whether requests are counted: `on` or `off`. Caps on batches, bodies, sockets and requests under way stay.
-    pub rate_limits: Switch,
+    #[serde(deserialize_with = "switch")]
+    pub rate_limits: bool,
     /// Whether keys are issued to admitted users only; none for what the scenario says.
+    #[serde(default, deserialize_with = "optional_switch")]
     pub closed_beta_mode: Option<bool>,
     /// Whether free users may help themselves to a key that reads; none for what the scenario says.
+    #[serde(default, deserialize_with = "optional_switch")]
     pub self_serve_issuance: Option<bool>,
     /// Whether the runtime allowlist is enforced; none for what the scenario says.
+    #[serde(default, deserialize_with = "optional_switch")]
     pub allowlist: Option<bool>,
-    /// The HS256 secret of Supabase-style tokens; none to derive it from the seed.
-    #[serde(deserialize_with = "text", skip_serializing)]
+    /// The HS256 secret of Supabase-style tokens; none, or an empty one, to derive it from the seed.
+    #[serde(skip_serializing)]
     pub jwt_secret: Option<String>,
 }
 
@@ -55,41 +61,6 @@ pub enum DurabilityName {
     Process,
     /// No file at all.
     Memory,
-}
-
-/// On or off. A word, and also what a TOML file or a variable may say instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "SwitchWord")]
-pub enum Switch {
-    /// On.
-    #[serde(rename = "on")]
-    On,
-    /// Off.
-    #[serde(rename = "off")]
-    Off,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SwitchWord {
-    Flag(bool),
-    Word(OnOff),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum OnOff {
-    On,
-    Off,
-}
-
-impl From<SwitchWord> for Switch {
-    fn from(word: SwitchWord) -> Self {
-        match word {
-            SwitchWord::Flag(true) | SwitchWord::Word(OnOff::On) => Self::On,
-            SwitchWord::Flag(false) | SwitchWord::Word(OnOff::Off) => Self::Off,
-        }
-    }
 }
 
 /// The names of [`ClockMode`].
@@ -135,7 +106,7 @@ impl Default for Settings {
             open: false,
             tape_keep: 2 << 30,
             workers: 1,
-            rate_limits: Switch::On,
+            rate_limits: true,
             closed_beta_mode: None,
             self_serve_issuance: None,
             allowlist: None,
@@ -145,7 +116,7 @@ impl Default for Settings {
 }
 
 /// The variables that are settings. Others with the prefix belong to somebody else.
-const VARIABLES: [&str; 16] = [
+const VARIABLES: [&str; 15] = [
     "listen",
     "data",
     "scenario",
@@ -161,7 +132,6 @@ const VARIABLES: [&str; 16] = [
     "closed_beta_mode",
     "self_serve_issuance",
     "allowlist",
-    "jwt_secret",
 ];
 
 impl Settings {
@@ -180,25 +150,46 @@ impl Settings {
         }
         let figment =
             figment.merge(Env::prefixed("PAPERTAPE_").only(&VARIABLES)).merge(Serialized::globals(flags));
-        figment.extract().map_err(|error| error.to_string())
+        let mut settings: Self = figment.extract().map_err(|error| error.to_string())?;
+        // Word for word: to a reader of settings, digits would be a number and quotes no part of it.
+        settings.jwt_secret = secret(std::env::var("PAPERTAPE_JWT_SECRET").ok().or(settings.jwt_secret));
+        Ok(settings)
     }
 }
 
-/// A secret may look like a number.
-fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Written {
-        Text(String),
-        Number(u64),
-        Flag(bool),
+/// A secret as somebody set it. An empty one, which a variable that was left blank gives, is none: it would open the
+/// world to whoever signs with nothing.
+#[must_use]
+pub fn secret(given: Option<String>) -> Option<String> {
+    given.filter(|secret| !secret.is_empty())
+}
+
+/// A switch, in any of the ways people write one.
+fn switch<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    match Written::deserialize(from)? {
+        Written::Flag(flag) => Ok(flag),
+        Written::Number(number @ (0 | 1)) => Ok(number == 1),
+        Written::Word(word) => match word.to_ascii_lowercase().as_str() {
+            "on" | "true" | "yes" | "1" => Ok(true),
+            "off" | "false" | "no" | "0" => Ok(false),
+            _ => Err(D::Error::custom(format!("{word:?} is neither on nor off"))),
+        },
+        Written::Number(number) => Err(D::Error::custom(format!("{number} is neither on nor off"))),
     }
-    let found = Option::<Written>::deserialize(from)?;
-    Ok(found.map(|found| match found {
-        Written::Text(text) => text,
-        Written::Number(number) => number.to_string(),
-        Written::Flag(flag) => flag.to_string(),
-    }))
+}
+
+fn optional_switch<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    struct Given(#[serde(deserialize_with = "switch")] bool);
+    Ok(Option::<Given>::deserialize(from)?.map(|Given(flag)| flag))
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Flag(bool),
+    Number(u64),
+    Word(String),
 }
 
 #[cfg(test)]
@@ -215,15 +206,28 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_switched_by_a_word_or_a_flag() {
-        for (written, expected) in [("\"off\"", Switch::Off), ("false", Switch::Off), ("\"on\"", Switch::On)]
-        {
+    fn a_switch_is_written_in_many_ways() {
+        let load = |written: &str| {
             let file = tempfile::NamedTempFile::new().expect("a temporary file");
-            std::fs::write(file.path(), format!("rate_limits = {written}\n")).expect("written");
-            let settings = Settings::load(Some(file.path()), &serde_json::json!({})).expect("valid");
-            assert_eq!(settings.rate_limits, expected, "{written}");
+            std::fs::write(file.path(), format!("rate_limits = {written}\nallowlist = {written}\n"))
+                .expect("written");
+            Settings::load(Some(file.path()), &serde_json::json!({}))
+        };
+        for (written, expected) in [
+            ("\"off\"", false),
+            ("false", false),
+            ("0", false),
+            ("\"OFF\"", false),
+            ("\"on\"", true),
+            ("\"TRUE\"", true),
+            ("1", true),
+        ] {
+            let settings = load(written).expect("valid");
+            assert_eq!((settings.rate_limits, settings.allowlist), (expected, Some(expected)), "{written}");
         }
-        assert_eq!(Settings::default().rate_limits, Switch::On);
+        assert!(load("\"maybe\"").expect_err("refused").contains("neither on nor off"));
+        let usual = Settings::default();
+        assert_eq!((usual.rate_limits, usual.allowlist), (true, None));
     }
 
     #[test]

@@ -55,16 +55,20 @@ impl Origin {
     ) -> anyhow::Result<(Vec<crate::world::scenario::Persona>, crate::world::scenario::Secrets)> {
         use crate::world::scenario::{Scenario, Secrets, personas};
         let scenario = self.scenario.as_deref().map_or_else(|| Ok(Scenario::builtin()), Scenario::load)?;
-        let secrets = Secrets::new(self.seed.unwrap_or(scenario.seed), self.jwt_secret.clone());
+        let secret = crate::config::secret(self.jwt_secret.clone());
+        let secrets = Secrets::new(self.seed.unwrap_or(scenario.seed), secret);
         Ok((personas(&scenario, &secrets), secrets))
     }
 }
 
+/// What is logged unless `PAPERTAPE_LOG` says otherwise. A head that is no HTTP is its sender's mistake, which the web
+/// server's own crate calls an error.
+const LOGGED: &str = "warn,actix_http::h1=off,papertape=info";
+
 /// Runs the program and says how it went. Results go to standard output, everything else to standard error.
 #[must_use]
 pub fn run() -> ExitCode {
-    let filter =
-        EnvFilter::try_from_env("PAPERTAPE_LOG").unwrap_or_else(|_| EnvFilter::new("warn,papertape=info"));
+    let filter = EnvFilter::try_from_env("PAPERTAPE_LOG").unwrap_or_else(|_| EnvFilter::new(LOGGED));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let done = match Cli::parse().command {
         Command::Serve(flags) => serve::run(&flags),

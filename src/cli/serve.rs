@@ -1,12 +1,13 @@
 //! `papertape serve`: a world behind its surfaces, until a signal ends it.
 
-use crate::config::{ClockName, DurabilityName, Settings, Switch};
+use crate::config::{ClockName, DurabilityName, Settings};
 use crate::http::{self, Guard, Listen};
+use crate::identity::GateChange;
 use crate::service::Service;
 use crate::surface;
 use crate::world::agents::Agents;
 use crate::world::scenario::{Persona, Scenario, personas};
-use crate::world::{GateSettings, Options, World};
+use crate::world::{Options, World};
 use actix_web::dev::ServerHandle;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
@@ -127,7 +128,7 @@ impl Running {
             scenario,
             scenario_given: settings.scenario.is_some(),
             seed: settings.seed,
-            gates: GateSettings {
+            gates: GateChange {
                 closed_beta: settings.closed_beta_mode,
                 self_serve: settings.self_serve_issuance,
                 allowlist: settings.allowlist,
@@ -140,7 +141,7 @@ impl Running {
         let addresses: Vec<_> =
             listeners.iter().map(std::net::TcpListener::local_addr).collect::<Result<_, _>>()?;
         let hosts = addresses.iter().map(|address| address.ip().to_string()).collect();
-        let service = Service::new(Arc::clone(&world), settings.rate_limits == Switch::On);
+        let service = Service::new(Arc::clone(&world), settings.rate_limits);
         let server = http::serve(
             listeners,
             settings.workers.max(1),

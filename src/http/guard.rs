@@ -14,8 +14,11 @@ pub struct Guard {
 }
 
 /// Headers that pages may read.
-const EXPOSED: &str = "X-Polysim-Code, X-Request-Id, Retry-After, X-API-Beta-Cutoff, X-RateLimit-Limit, \
-                       X-RateLimit-Remaining, X-RateLimit-Reset, X-RateLimit-Tier";
+const EXPOSED: &str = "X-Polysim-Code, X-Request-Id, Retry-After, X-API-Beta-Cutoff, X-RateLimit-Tier, X-RateLimit-Limit, \
+     X-RateLimit-Remaining, X-RateLimit-Limit-Per-Second, X-RateLimit-Remaining-Per-Second, X-RateLimit-Reset, \
+     X-Polysim-RateLimit-Tier, X-Polysim-RateLimit-Limit, X-Polysim-RateLimit-Remaining, \
+     X-Polysim-RateLimit-Limit-Per-Second, X-Polysim-RateLimit-Remaining-Per-Second, X-Polysim-RateLimit-Reset, \
+     X-Concurrency-Key-Limit, X-Concurrency-Key-Remaining, Content-Disposition";
 
 impl Guard {
     /// A guard that lets loopback and the given hosts in.
@@ -83,6 +86,7 @@ pub(super) fn preflight(request: &HttpRequest, allowed: &str) -> HttpResponse {
     if let Some(wanted) = wanted {
         response.insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, wanted));
     }
+    response.insert_header((super::X_REQUEST_ID.clone(), super::request_id(request)));
     let mut response = response.finish();
     cors(request, &mut response);
     response

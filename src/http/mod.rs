@@ -13,6 +13,7 @@ pub use socket::{Closed, Incoming, Socket};
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Payload};
+use std::time::Duration;
 
 /// The header that names a request. A name that is made once costs nothing to look up.
 pub static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,19 +26,26 @@ pub const BODY_MAX: usize = 256 * 1024;
 pub enum BodyFailure {
     /// It is longer than [`BODY_MAX`].
     TooLong,
+    /// It did not come within [`BODY_WITHIN`].
+    TooSlow,
     /// The connection broke, or it is not what its headers say.
     Broken,
 }
+
+/// How long a body may take, on the wall: a caller that stops in the middle holds a connection, and a place among
+/// the requests under way.
+const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// The whole body of a request, as it was sent: nothing is decompressed.
 ///
 /// # Errors
 /// [`BodyFailure`].
 pub async fn body(payload: Payload) -> Result<Bytes, BodyFailure> {
-    match payload.to_bytes_limited(BODY_MAX).await {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(BodyFailure::Broken),
-        Err(_) => Err(BodyFailure::TooLong),
+    match tokio::time::timeout(BODY_WITHIN, payload.to_bytes_limited(BODY_MAX)).await {
+        Ok(Ok(Ok(body))) => Ok(body),
+        Ok(Ok(Err(_))) => Err(BodyFailure::Broken),
+        Ok(Err(_)) => Err(BodyFailure::TooLong),
+        Err(_) => Err(BodyFailure::TooSlow),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::key::{Key, Permissions, Scheme};
 use super::tier::Tier;
-use super::user::{Gates, User};
+use super::user::{GateChange, Gates, User};
 use crate::types::{KeyId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -93,8 +93,8 @@ pub enum Command {
     DeleteUser(UserId),
     /// Takes a user into a cohort, or out of it.
     Enroll(UserId, String, bool),
-    /// Sets the switches.
-    SetGates(Gates),
+    /// Sets switches.
+    SetGates(GateChange),
 }
 
 /// One change.

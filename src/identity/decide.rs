@@ -46,7 +46,7 @@ impl Identity {
             Command::Flag(user, flagged) => self.of_user(*user, Event::UserFlagged(*user, *flagged)),
             Command::DeleteUser(user) => self.of_user(*user, Event::UserDeleted(*user)),
             Command::Enroll(user, label, is_member) => self.enroll(*user, label, *is_member),
-            Command::SetGates(gates) => Ok(vec![Event::GatesSet(*gates)]),
+            Command::SetGates(change) => Ok(vec![Event::GatesSet(change.over(self.gates))]),
         }
     }
 
@@ -100,7 +100,7 @@ impl Identity {
         if self.was_deleted(subject) {
             return Err(Reject::UserNotFound);
         }
-        let waits = |(_, user): &(UserId, &User)| user.subject.is_empty() && user.email == email;
+        let waits = |(_, user): &(UserId, &User)| user.subject.is_empty() && is_same(&user.email, email);
         if let Some((user, _)) = self.users().find(waits).filter(|_| !email.is_empty()) {
             return Ok(vec![Event::SubjectLearned(user, subject.to_owned())]);
         }
@@ -108,11 +108,28 @@ impl Identity {
         Ok(vec![Event::UserJoined(self.next_user(), Box::new(user))])
     }
 
-    fn issue_first(&self, at: Timestamp, user: UserId, wanted: &NewKey) -> Result<Vec<Event>, Reject> {
-        self.user(user).ok_or(Reject::UserNotFound)?;
-        if self.keys_of(user).any(|(_, key)| key.scheme == wanted.scheme) {
+    /// Whether a first key is to be had at all: to be asked before what is wished of it is looked at (§4.1).
+    ///
+    /// # Errors
+    /// The first [`Reject`].
+    pub fn may_have_first_key(&self, id: UserId, scheme: Scheme) -> Result<(), Reject> {
+        let user = self.user(id).ok_or(Reject::UserNotFound)?;
+        if self.keys_of(id).any(|(_, key)| key.scheme == scheme) {
             return Err(Reject::NotFirstKey);
         }
+        self.must_be_open_to(user)
+    }
+
+    /// As [`Identity::may_have_first_key`], of one more.
+    ///
+    /// # Errors
+    /// The first [`Reject`].
+    pub fn may_have_key(&self, id: UserId) -> Result<(), Reject> {
+        self.must_be_open_to(self.user(id).ok_or(Reject::UserNotFound)?)
+    }
+
+    fn issue_first(&self, at: Timestamp, user: UserId, wanted: &NewKey) -> Result<Vec<Event>, Reject> {
+        self.may_have_first_key(user, wanted.scheme)?;
         self.issue(at, user, wanted)
     }
 
@@ -198,7 +215,9 @@ impl Identity {
         let mut events = Vec::new();
         let known = match whom {
             Whom::User(user) => Some(self.user(*user).map(|_| *user).ok_or(Reject::UserNotFound)?),
-            Whom::Email(email) => self.users().find(|(_, user)| user.email == *email).map(|(id, _)| id),
+            Whom::Email(email) => {
+                self.users().find(|(_, user)| is_same(&user.email, email)).map(|(id, _)| id)
+            }
         };
         let user = known.unwrap_or_else(|| self.next_user());
         if let (None, Whom::Email(email)) = (known, whom) {
@@ -236,6 +255,11 @@ impl Identity {
         let active = self.members(label);
         if active < cohort.cap { Ok(()) } else { Err(Reject::CohortFull { active, cap: cohort.cap }) }
     }
+}
+
+/// Whether two addresses are one: nobody tells capitals apart in them.
+fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
 }
 
 /// Somebody new: a free plan, in no cohort, not on the allowlist.

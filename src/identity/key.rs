@@ -1,7 +1,7 @@
 //! API keys: what is kept of them, and what they may do.
 
 use super::tier::Tier;
-use crate::types::{KeyId, Timestamp, UserId};
+use crate::types::{KeyFailure, KeyId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -149,26 +149,6 @@ impl Key {
     }
 }
 
-/// Why a key does not let its holder in, in the order of precedence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyFailure {
-    /// No such key, or its owner ended it.
-    #[error("invalid key")]
-    Unknown,
-    /// An administrator turned it off.
-    #[error("key deactivated")]
-    Deactivated,
-    /// Past its end.
-    #[error("key expired")]
-    Expired,
-    /// Its user is gone.
-    #[error("key owner not found")]
-    OwnerNotFound,
-    /// Its user is not on the allowlist, or is flagged.
-    #[error("access restricted")]
-    Restricted,
-}
-
 /// Who asks, proved by a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -182,4 +162,13 @@ pub struct Caller {
     pub permissions: Permissions,
     /// Whether it was downgraded by its beta cut-off.
     pub cut_off: bool,
+}
+
+/// A key that does not let its holder in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub why: KeyFailure,
+    /// Whom it would speak for, if the key is known at all: its windows are charged all the same.
+    pub known: Option<Caller>,
 }

@@ -13,12 +13,12 @@ mod user;
 
 pub use command::{Command, Event, NewKey, OwnKey, Print, Whom};
 pub use decide::ACTIVE_KEYS_MAX;
-pub use key::{Caller, Key, KeyFailure, Permission, Permissions, Scheme, hash_secret};
+pub use key::{Caller, Key, Permission, Permissions, Refused, Scheme, hash_secret};
 pub use quota::{Standing, Windows};
 pub use tier::{AddressRules, Tier, TierRules, Tiers};
-pub use user::{Cohort, Gates, User};
+pub use user::{Cohort, GateChange, Gates, User};
 
-use crate::types::{KeyId, Timestamp, UserId, index};
+use crate::types::{KeyFailure, KeyId, Timestamp, UserId, index};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -171,34 +171,38 @@ impl Identity {
     /// Who a key speaks for, in the order of polysimulator.md §3.4, steps 2 to 6.
     ///
     /// # Errors
+    /// [`Refused`], for the first reason.
+    pub fn authenticate(&self, hash: &[u8; 32], at: Timestamp) -> Result<Caller, Refused> {
+        let id = self.by_hash.get(hash).ok_or(Refused { why: KeyFailure::Unknown, known: None })?;
+        let key = self.key(*id).expect("BUG: a hash without its key");
+        let caller = caller(*id, key, at);
+        let known = Some(caller).filter(|_| !key.revoked);
+        self.vouch(*id, at).map(|()| caller).map_err(|why| Refused { why, known })
+    }
+
+    /// Whether a key still vouches for a command.
+    ///
+    /// # Errors
     /// The first [`KeyFailure`].
-    pub fn authenticate(&self, hash: &[u8; 32], at: Timestamp) -> Result<Caller, KeyFailure> {
-        let id = *self.by_hash.get(hash).ok_or(KeyFailure::Unknown)?;
-        let key = self.key(id).expect("BUG: a hash without its key");
+    pub fn vouch(&self, key: KeyId, at: Timestamp) -> Result<(), KeyFailure> {
+        let key = self.key(key).ok_or(KeyFailure::Unknown)?;
         key.usable(at)?;
-        let user = self.user(key.user).ok_or(KeyFailure::OwnerNotFound)?;
-        if user.is_restricted(&self.gates) {
-            return Err(KeyFailure::Restricted);
-        }
-        Ok(caller(id, key, at))
+        self.may_come_in(key.user)
+    }
+
+    /// Whether a user is there and the runtime gate lets it in.
+    ///
+    /// # Errors
+    /// [`KeyFailure::OwnerNotFound`] or [`KeyFailure::Restricted`].
+    pub fn may_come_in(&self, user: UserId) -> Result<(), KeyFailure> {
+        let user = self.user(user).ok_or(KeyFailure::OwnerNotFound)?;
+        if user.is_restricted(&self.gates) { Err(KeyFailure::Restricted) } else { Ok(()) }
     }
 
     /// Whom a key speaks for and under which limits, wherever it works.
     #[must_use]
     pub fn speaks_for(&self, id: KeyId, at: Timestamp) -> Option<Caller> {
         self.key(id).filter(|key| key.usable(at).is_ok()).map(|key| caller(id, key, at))
-    }
-
-    /// Whether a command that this key authorised may still be carried out.
-    #[must_use]
-    pub fn may_still_act(&self, key: KeyId, at: Timestamp) -> bool {
-        self.key(key).is_some_and(|key| key.usable(at).is_ok() && self.may_come_in(key.user))
-    }
-
-    /// Whether a user is there and the runtime gate lets it in.
-    #[must_use]
-    pub fn may_come_in(&self, user: UserId) -> bool {
-        self.user(user).is_some_and(|user| !user.is_restricted(&self.gates))
     }
 }
 
@@ -292,12 +296,14 @@ mod tests {
         ];
         for (name, key, user, expected) in cases {
             let found = world(key, user).authenticate(&hash_secret("ps_live_a"), NOW);
+            let is_known = found.as_ref().is_ok_and(|_| true)
+                || found.as_ref().is_err_and(|refused| refused.known.is_some());
+            assert_eq!(is_known, name != "revoked", "{name}: a key that is known is counted as itself");
+            let found = found.map_err(|refused| refused.why);
             assert_eq!(found.map(|caller| (caller.tier, caller.cut_off)), expected, "{name}");
         }
-        assert_eq!(
-            world(key(), user()).authenticate(&hash_secret("ps_live_b"), NOW).err(),
-            Some(KeyFailure::Unknown)
-        );
+        let unknown = world(key(), user()).authenticate(&hash_secret("ps_live_b"), NOW);
+        assert_eq!(unknown, Err(Refused { why: KeyFailure::Unknown, known: None }));
     }
 
     #[test]

@@ -35,10 +35,11 @@ impl User {
         Self { name: name.to_owned(), plan, ..Self::default() }
     }
 
-    /// Whether the runtime gate is shut to it (polysimulator.md §5.4).
+    /// Whether the runtime gate is shut to it (polysimulator.md §5.4). Who is under review stays out, whether the
+    /// allowlist is enforced or not.
     #[must_use]
     pub fn is_restricted(&self, gates: &Gates) -> bool {
-        gates.allowlist && (!self.allowlisted || self.flagged)
+        self.flagged || (gates.allowlist && !self.allowlisted)
     }
 }
 
@@ -52,6 +53,29 @@ pub struct Gates {
     pub self_serve: bool,
     /// Whether the runtime allowlist is enforced.
     pub allowlist: bool,
+}
+
+/// Other switches; those that are none stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateChange {
+    /// See [`Gates::closed_beta`].
+    pub closed_beta: Option<bool>,
+    /// See [`Gates::self_serve`].
+    pub self_serve: Option<bool>,
+    /// See [`Gates::allowlist`].
+    pub allowlist: Option<bool>,
+}
+
+impl GateChange {
+    /// What it makes of some switches.
+    #[must_use]
+    pub fn over(self, gates: Gates) -> Gates {
+        Gates {
+            closed_beta: self.closed_beta.unwrap_or(gates.closed_beta),
+            self_serve: self.self_serve.unwrap_or(gates.self_serve),
+            allowlist: self.allowlist.unwrap_or(gates.allowlist),
+        }
+    }
 }
 
 /// A group of users who are admitted together. A label without rules has no bound.

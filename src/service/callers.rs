@@ -3,7 +3,7 @@
 use super::Service;
 use super::wallets::is_wallet;
 use crate::identity::{
-    self, Caller, Cohort, Key, KeyFailure, Permission, Permissions, Tier, Tiers, User, hash_secret,
+    self, Caller, Cohort, Key, Permission, Permissions, Refused, Tier, Tiers, User, hash_secret,
 };
 use crate::types::{AccountId, KeyId, Reject, UserId};
 use crate::world::Authority;
@@ -163,8 +163,8 @@ impl Service {
     /// Who a key speaks for. A key that works is noted as used.
     ///
     /// # Errors
-    /// [`KeyFailure`], in the documented order.
-    pub fn authenticate_key(&self, secret: &str) -> Result<Caller, KeyFailure> {
+    /// [`Refused`], for the first reason in the documented order.
+    pub fn authenticate_key(&self, secret: &str) -> Result<Caller, Refused> {
         let now = self.now();
         let caller = self.world.directory().identity.authenticate(&hash_secret(secret), now)?;
         self.note_use(&caller, now);
@@ -245,10 +245,10 @@ impl Service {
         let identity = &directory.identity;
         let key = claims.kid.map(KeyId);
         let is_alive = match key {
-            Some(key) => identity.may_still_act(key, self.now()),
+            Some(key) => identity.vouch(key, self.now()),
             None => identity.may_come_in(UserId(claims.sub)),
         };
-        if claims.scope != "ws" || claims.epoch != directory.catalog.epoch() || !is_alive {
+        if claims.scope != "ws" || claims.epoch != directory.catalog.epoch() || is_alive.is_err() {
             return Err(TokenFailure::Invalid);
         }
         Ok(Caller {
@@ -347,6 +347,12 @@ impl Service {
             return Err(NotAllowed::Refused(Reject::WalletNotFound));
         }
         Ok(MayTrade { user: caller.user, account: wallet.account, by: Authority::Key(key) })
+    }
+
+    /// The same for somebody who asks for a first key, whom the runtime gate need not let in.
+    #[must_use]
+    pub fn may_begin(&self, caller: &Caller) -> MayManage {
+        MayManage { user: caller.user, by: Authority::Newcomer(caller.user) }
     }
 
     /// The proofs for every wallet a caller may trade on, the API wallet first.

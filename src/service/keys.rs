@@ -47,6 +47,22 @@ pub struct KeyWish {
 }
 
 impl Service {
+    /// Whether a first key is to be had at all: to be asked before what is wished of it is looked at.
+    ///
+    /// # Errors
+    /// Identity's [`Reject`].
+    pub fn may_have_first_key(&self, owner: &MayManage) -> Result<(), Reject> {
+        self.world.directory().identity.may_have_first_key(owner.user(), Scheme::Polysim)
+    }
+
+    /// As [`Service::may_have_first_key`], of one more.
+    ///
+    /// # Errors
+    /// Identity's [`Reject`].
+    pub fn may_have_key(&self, owner: &MayManage) -> Result<(), Reject> {
+        self.world.directory().identity.may_have_key(owner.user())
+    }
+
     /// A key for a user who never had one of PolySimulator's.
     ///
     /// # Errors

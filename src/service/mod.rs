@@ -24,9 +24,10 @@ pub use crate::exchange::{
     Receipt as ExchangeReceipt, Status, Touch, Trade, Window,
 };
 pub use crate::identity::{
-    Caller, Cohort, Gates, Key, KeyFailure, Permission, Permissions, Scheme, Standing, Tier, TierRules,
-    Tiers, User,
+    Caller, Cohort, GateChange, Gates, Key, Permission, Permissions, Refused, Scheme, Standing, Tier,
+    TierRules, Tiers, User,
 };
+pub use crate::types::KeyFailure;
 pub use crate::world::Wallet;
 pub use crate::world::catalog::Catalog;
 pub use crate::world::hub::{Fill, MarketUpdate, Notice};

@@ -3,7 +3,7 @@
 use super::Service;
 use super::keys::{FreshKey, fresh_key};
 use crate::exchange;
-use crate::identity::{self, Gates, Whom};
+use crate::identity::{self, GateChange, Gates, Whom};
 use crate::types::{KeyId, Reject, Sequence, Timestamp, UserId};
 use crate::world::{Authority, Command, Query, State};
 
@@ -109,12 +109,6 @@ impl Steering {
         directory.identity.users().filter(|(_, user)| user.allowlisted).map(|(id, _)| id).collect()
     }
 
-    /// The switches in force.
-    #[must_use]
-    pub fn gates(&self) -> Gates {
-        *self.service.world.directory().identity.gates()
-    }
-
     /// Gives out an enterprise key with a cut-off, and lets its user in.
     ///
     /// # Errors
@@ -166,12 +160,13 @@ impl Steering {
         self.people(identity::Command::Enroll(user, label, is_member)).await
     }
 
-    /// Sets the switches.
+    /// Sets switches, and gives all as they are then.
     ///
     /// # Errors
     /// Why the world takes no commands.
-    pub async fn set_gates(&self, gates: Gates) -> Result<(), Reject> {
-        self.people(identity::Command::SetGates(gates)).await
+    pub async fn set_gates(&self, change: GateChange) -> Result<Gates, Reject> {
+        self.people(identity::Command::SetGates(change)).await?;
+        Ok(*self.service.world.directory().identity.gates())
     }
 
     async fn people(&self, command: identity::Command) -> Result<(), Reject> {

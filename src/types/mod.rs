@@ -17,5 +17,5 @@ pub use order::{
     CloseReason, LimitRule, NewOrder, OrderKind, Outcome, Payout, Side, Size, Terms, TimeInForce, Venue,
 };
 pub use price::Price;
-pub use reject::Reject;
+pub use reject::{KeyFailure, Reject};
 pub use time::Timestamp;

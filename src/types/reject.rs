@@ -3,6 +3,26 @@
 use super::{OrderId, Price, Shares, Timestamp, Usd};
 use serde::{Deserialize, Serialize};
 
+/// Why a key, or a session, does not let its holder in, in the order of precedence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum KeyFailure {
+    /// No such key, or its owner ended it.
+    #[error("invalid key")]
+    Unknown,
+    /// An administrator turned it off.
+    #[error("key deactivated")]
+    Deactivated,
+    /// Past its end.
+    #[error("key expired")]
+    Expired,
+    /// Its user is gone.
+    #[error("key owner not found")]
+    OwnerNotFound,
+    /// Its user is not on the allowlist, or is flagged.
+    #[error("access restricted")]
+    Restricted,
+}
+
 /// Why a command or a question was refused. Each surface answers all of these in its own words, without a
 /// wildcard. The order is the order of precedence within a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -19,9 +39,9 @@ pub enum Reject {
     /// History can't be read at present.
     #[error("history is not available at present")]
     HistoryUnavailable,
-    /// The key that authorised the command is no longer valid.
-    #[error("the key is not valid any more")]
-    KeyNoLongerValid,
+    /// Whoever vouched for the command may not do so any more.
+    #[error("{0}")]
+    NotLetIn(KeyFailure),
     /// No such user, or it was deleted.
     #[error("user not found")]
     UserNotFound,

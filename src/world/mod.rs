@@ -24,6 +24,6 @@ mod supervisor;
 pub use clock::{Clock, ClockMode};
 pub use follower::{ReplayError, recover, replay};
 pub use record::{Authority, Claim, Command, Note, Receipt, Record};
-pub use running::{GateSettings, Mailbox, Options, Query, StartError, World};
+pub use running::{Mailbox, Options, Query, StartError, World};
 pub use state::{State, Wallet, WalletCommand};
 pub use tape::Durability;

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 pub enum Authority {
     /// A key, which must still be valid when the command is carried out.
     Key(KeyId),
-    /// A user who came with an access token. It must still be there.
+    /// A user who came with an access token. It must still be there, and let in.
     Session(UserId),
+    /// The same, asking for a first key: the runtime gate does not count.
+    Newcomer(UserId),
     /// The world itself: house agents, due moments, an administrator.
     System,
 }

@@ -15,7 +15,7 @@ use super::supervisor::{STOPS, Supervisor};
 use super::tape::{
     Append, Batch, Disk, Durability, FileDisk, MemoryDisk, Reader, Tape, TapeError, Watermark,
 };
-use crate::identity::{self, Gates};
+use crate::identity::{self, GateChange};
 use crate::types::{Reject, Sequence};
 use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -47,32 +47,11 @@ pub struct Options {
     /// The seed, if it was given.
     pub seed: Option<u64>,
     /// Switches that were given.
-    pub gates: GateSettings,
+    pub gates: GateChange,
     /// The secret of access tokens, if it was given.
     pub jwt_secret: Option<String>,
     /// How many bytes of covered tape are kept.
     pub tape_keep: u64,
-}
-
-/// Switches that somebody set; those that nobody did stay as they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GateSettings {
-    /// See [`Gates::closed_beta`].
-    pub closed_beta: Option<bool>,
-    /// See [`Gates::self_serve`].
-    pub self_serve: Option<bool>,
-    /// See [`Gates::allowlist`].
-    pub allowlist: Option<bool>,
-}
-
-impl GateSettings {
-    fn over(self, gates: Gates) -> Gates {
-        Gates {
-            closed_beta: self.closed_beta.unwrap_or(gates.closed_beta),
-            self_serve: self.self_serve.unwrap_or(gates.self_serve),
-            allowlist: self.allowlist.unwrap_or(gates.allowlist),
-        }
-    }
 }
 
 /// Why a world can't start.
@@ -517,13 +496,12 @@ fn begin(tape: &mut Tape, options: &Options) -> Result<(), StartError> {
 }
 
 /// Switches that were given and are other than what the world has: a command like any other (design §6).
-fn set_gates(state: &mut State, tape: &mut Tape, given: GateSettings) -> Result<(), StartError> {
+fn set_gates(state: &mut State, tape: &mut Tape, given: GateChange) -> Result<(), StartError> {
     let found = *state.identity().gates();
-    let gates = given.over(found);
-    if gates == found {
+    if given.over(found) == found {
         return Ok(());
     }
-    let command = identity::Command::SetGates(gates);
+    let command = identity::Command::SetGates(given);
     let command = Command::Identity { by: Authority::System, command };
     let (sequence, mut events, mut notes) = (tape.next(), Vec::new(), Vec::new());
     // The world's clock goes on from its last record, which no wall says the time of.

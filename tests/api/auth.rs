@@ -217,3 +217,24 @@ fn anothers_order_is_not_there() {
     assert_eq!(listed["orders"], json!([]));
     server.delete(format!("/v1/orders/{id}")).key("trader").send().ok("its own is still there");
 }
+
+#[test]
+fn a_secret_is_taken_word_for_word_and_an_empty_one_is_none() {
+    for secret in ["0123", "+5", "1.5", "\"quoted\"", "[x]", " lead", "true"] {
+        let server = Server::start(Options::default().with("PAPERTAPE_JWT_SECRET", secret));
+        let signed = token(&Header::default(), secret, &claims(server.persona("trader", "auth_user_id")));
+        assert_eq!(server.get("/v1/me").bearer(&signed).send().status, 200, "{secret}");
+    }
+    let server = Server::start(Options::default().with("PAPERTAPE_JWT_SECRET", ""));
+    let signed = token(&Header::default(), "", &claims(server.persona("trader", "auth_user_id")));
+    server.get("/v1/me").bearer(&signed).send().refused("signed with nothing", 401, "INVALID_TOKEN");
+    assert_eq!(server.get("/v1/me").bearer(server.persona("trader", "jwt")).send().status, 200);
+}
+
+#[test]
+fn a_key_that_is_no_text_is_a_wrong_key_and_not_none() {
+    let server = Server::in_memory();
+    let jwt = server.persona("trader", "jwt");
+    let answer = server.get("/v1/me").header("X-API-Key", "\u{e9}").bearer(jwt).send();
+    answer.refused("the first header counts", 401, "INVALID_KEY");
+}

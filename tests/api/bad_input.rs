@@ -240,7 +240,7 @@ fn a_body_that_is_not_what_a_route_reads_is_refused() {
 fn a_list_does_not_pass_for_an_object_with_members_in_order() {
     let server = Server::in_memory();
     let beat = server.post("/v1/heartbeats", &json!([1_000, null])).key("trader").send();
-    beat.refused("a heartbeat", 422, "VALIDATION_FAILED");
+    beat.refused("a heartbeat", 400, "INVALID_BODY");
     let market = server.markets(1).remove(0);
     let order =
         json!([market.condition, "BUY", "Yes", "5", null, "limit", "0.10", "GTC", null, null, false, null]);
@@ -248,7 +248,7 @@ fn a_list_does_not_pass_for_an_object_with_members_in_order() {
         server.post("/v1/orders/batch", &json!({"orders": [order]})).key("trader").send().ok("a batch");
     assert_eq!((&answer["failed"], &answer["results"][0]["error"]), (&json!(1), &json!("VALIDATION_FAILED")));
     let whole = server.post("/v1/orders/batch", &json!([[order]])).key("trader").send();
-    whole.refused("a batch", 422, "VALIDATION_FAILED");
+    whole.refused("a batch", 400, "INVALID_BODY");
 }
 
 #[test]

@@ -99,12 +99,19 @@ fn the_allowlist_counts_on_the_very_next_request() {
     }
     let flag = format!("/admin/users/{}/flag", user(&server, "trader"));
     admin(&server, "POST", &flag, &json!({"flagged": true})).ok("under review");
-    assert_eq!((come_in(), listed()), (restricted, true), "on the list, and under review");
+    assert_eq!((come_in(), listed()), (restricted.clone(), true), "on the list, and under review");
     admin(&server, "PUT", "/admin/gates", &json!({"allowlist": false})).ok("no gate");
-    assert_eq!(come_in(), welcome);
-    for body in [json!({}), json!({"user_id": "trader"}), json!({"user_id": -1}), json!([])] {
-        admin(&server, "POST", "/admin/allowlist", &body).refused("no user", 422, "VALIDATION_FAILED");
+    assert_eq!(come_in(), restricted, "who is under review stays out");
+    admin(&server, "POST", &flag, &json!({"flagged": false})).ok("not any more");
+    admin(&server, "DELETE", "/admin/allowlist", &trader).ok("off the list");
+    assert_eq!(come_in(), welcome, "a list that nobody enforces");
+    for body in [json!({}), json!({"user_id": "trader"}), json!({"user_id": -1})] {
+        let answer = admin(&server, "POST", "/admin/allowlist", &body);
+        answer.refused("no user", 422, "VALIDATION_FAILED");
+        let said = answer.json["error"].as_str().expect("a sentence");
+        assert!(said.starts_with("user_id: ") && !said.contains("struct"), "{said}");
     }
+    admin(&server, "POST", "/admin/allowlist", &json!([])).refused("a list", 400, "INVALID_BODY");
     admin(&server, "POST", "/admin/allowlist", &json!({"user_id": 999_999})).refused(
         "nobody",
         404,
@@ -138,6 +145,45 @@ fn an_administrator_turns_keys_off_and_removes_users_with_their_orders() {
     server.get("/v1/time").key("desk").send().refused("turned off", 401, "KEY_DEACTIVATED");
     let nothing = admin(&server, "POST", "/admin/api-keys/999999/disable", &json!({}));
     nothing.refused("no key", 404, "NOT_FOUND");
+}
+
+#[test]
+fn two_administrators_at_once_both_get_what_they_set() {
+    let server = Server::in_memory();
+    for round in 0..20 {
+        let value = round % 2 == 0;
+        let set = |body: Value| admin(&server, "PUT", "/admin/gates", &body).ok("the gates");
+        std::thread::scope(|scope| {
+            scope.spawn(|| set(json!({"closed_beta": value})));
+            scope.spawn(|| set(json!({"self_serve": value})));
+        });
+        let now = set(json!({}));
+        assert_eq!((&now["closed_beta"], &now["self_serve"]), (&json!(value), &json!(value)), "{round}");
+    }
+}
+
+#[test]
+fn a_live_key_is_never_called_invalid_while_its_user_is_flagged() {
+    let server = Server::in_memory();
+    let market = server.markets(1).remove(0);
+    let (order, flag) =
+        (market.limit("BUY", market.bid, 5), format!("/admin/users/{}/flag", user(&server, "desk")));
+    std::thread::scope(|scope| {
+        let trade = || {
+            for _ in 0..100 {
+                let answer = server.post("/v1/orders", &order).key("desk").send();
+                let seen = (answer.status, answer.code());
+                assert!([(200, ""), (403, "ACCESS_RESTRICTED")].contains(&seen), "{}", answer.text);
+            }
+        };
+        let traders: Vec<_> = (0..4).map(|_| scope.spawn(trade)).collect();
+        for flagged in [true, false].into_iter().cycle() {
+            admin(&server, "POST", &flag, &json!({"flagged": flagged})).ok("flagged or not");
+            if traders.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+                break;
+            }
+        }
+    });
 }
 
 #[test]

@@ -38,6 +38,8 @@ fn a_key_is_made_shown_once_renamed_rotated_and_revoked() {
     );
     let again = server.request("POST", "/v1/keys/bootstrap").bearer(&jwt).send();
     again.refused("a second first key", 400, "BOOTSTRAP_NOT_ALLOWED");
+    let gold = server.post("/v1/keys/bootstrap", &json!({"tier": "gold"})).bearer(&jwt).send();
+    gold.refused("whatever it wishes for", 400, "BOOTSTRAP_NOT_ALLOWED");
 
     let list = || server.get("/v1/keys").header("X-API-Key", &key).send().ok("keys");
     let listed = list();
@@ -57,6 +59,8 @@ fn a_key_is_made_shown_once_renamed_rotated_and_revoked() {
     assert_eq!(rename(json!("é".repeat(100))).status, 200, "a hundred characters");
     rename(json!("é".repeat(101))).refused("one more", 422, "VALIDATION_FAILED");
     assert_eq!(rename(Value::Null).ok("no name")["name"], Value::Null);
+    let nothing = server.request("PATCH", &path).json(&json!({})).bearer(&jwt).send();
+    nothing.refused("nothing asked for", 422, "VALIDATION_FAILED");
 
     let rotate = || server.request("POST", format!("{path}/rotate")).json(&json!({})).bearer(&jwt).send();
     let rotated = rotate();
@@ -94,7 +98,7 @@ fn a_read_only_key_manages_keys_and_trades_nothing() {
     let blind = server.get("/v1/account/balance").header("X-API-Key", raw(&more.json)).send();
     blind.refused("a key that trades and does not read", 403, "INSUFFICIENT_PERMISSION");
     for (body, status) in
-        [(json!({"name": "x".repeat(101)}), 422), (json!({"name": 7}), 422), (json!([]), 422)]
+        [(json!({"name": "x".repeat(101)}), 422), (json!({"name": 7}), 422), (json!({"permissions": 1}), 422)]
     {
         let answer = server.post("/v1/keys", &body).header("X-API-Key", &key).send();
         answer.refused("a key nobody could mean", status, "VALIDATION_FAILED");

@@ -146,6 +146,19 @@ fn an_address_without_a_key_has_limits_of_its_own() {
 }
 
 #[test]
+fn a_key_that_is_known_and_refused_is_not_charged_to_its_address() {
+    let server = counting();
+    server.advance(60);
+    for (persona, code) in [("waitlisted", "ACCESS_RESTRICTED"), ("expired", "KEY_EXPIRED")] {
+        for _ in 0..40 {
+            let answer = server.get("/v1/me").key(persona).send();
+            assert_eq!(answer.code(), code, "{persona}: {}", answer.text);
+        }
+    }
+    assert_eq!(server.get("/v1/time").send().status, 200, "the address has asked for nothing yet");
+}
+
+#[test]
 fn bootstrap_is_called_once_a_minute_and_five_times_an_hour() {
     let server = counting();
     server.advance(60);

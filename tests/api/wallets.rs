@@ -97,19 +97,6 @@ fn a_sandbox_trades_with_its_own_money_and_leaves_the_others_alone() {
     canceled.sort();
     assert_eq!(canceled, both.map(|order| order["order_id"].to_string()));
 
-    let csv = server.get("/v1/export/trades.csv").key("trader").send();
-    let rows: Vec<_> = csv.text.split("\r\n").filter(|row| !row.is_empty()).collect();
-    assert_eq!(rows.len(), 2, "{}", csv.text);
-    assert!(rows[1].starts_with(&format!("{},{},", filled["order_id"], market.condition)), "{}", rows[1]);
-    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
-    let api = server.get("/v1/export/trades.csv?wallet_id=api").key("trader").send();
-    assert_eq!(api.text.split("\r\n").filter(|row| !row.is_empty()).count(), 1, "{}", api.text);
-    let free = server.get("/v1/export/trades.csv").key("reader").send();
-    assert_eq!(
-        (free.status, free.code(), &free.json["feature_key"]),
-        (402, "UPGRADE_REQUIRED", &json!("export.csv"))
-    );
-
     let reset = wallet(&server, "trader", "POST", &format!("{id}/reset")).ok("reset");
     assert_eq!((&reset["balance"], &reset["generation"]), (&json!("10000.00"), &json!(2)));
     assert_eq!(positions(&format!("{id}&status=OPEN")), 0);
@@ -150,4 +137,60 @@ fn a_main_wallet_is_reset_as_often_as_the_plan_says_and_trades_nothing_here() {
         wallet(&server, "whale", "DELETE", &id).refused("not a sandbox", 400, "VALIDATION_FAILED");
         assert_eq!(wallet(&server, "whale", "PATCH", &id).ok("a name")["label"], "x");
     }
+}
+
+#[test]
+fn an_export_holds_what_its_filters_let_through() {
+    let server = Server::in_memory();
+    let market = server.markets(1).remove(0);
+    let id = sandbox(&server, "trader")["id"].clone();
+    let order =
+        with(&market.take("BUY", 10), &json!({"wallet_id": id, "client_order_id": "a \"name\", quoted"}));
+    let filled = server.post("/v1/orders", &order).key("trader").send().ok("a fill");
+    let csv = server.get("/v1/export/trades.csv").key("trader").send();
+    let rows: Vec<_> = csv.text.split("\r\n").filter(|row| !row.is_empty()).collect();
+    assert_eq!(rows.len(), 2, "{}", csv.text);
+    assert!(rows[1].starts_with(&format!("{},{},", filled["order_id"], market.condition)), "{}", rows[1]);
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    let api = server.get("/v1/export/trades.csv?wallet_id=api").key("trader").send();
+    assert_eq!(api.text.split("\r\n").filter(|row| !row.is_empty()).count(), 1, "{}", api.text);
+    let now = server.get("/sim/clock").send().ok("the clock")["now_ms"].as_i64().expect("a number");
+    let at = |millis: i64| {
+        jiff::Timestamp::from_millisecond(now + millis)
+            .expect("in range")
+            .strftime("%Y-%m-%dT%H:%M:%S")
+            .to_string()
+    };
+    let (before, after, today) = (at(-60_000), at(60_000), at(0)[..10].to_owned());
+    for (query, found) in [
+        (format!("from={before}"), 1),
+        (format!("from={after}"), 0),
+        (format!("to={before}"), 0),
+        (format!("to={after}Z"), 1),
+        (format!("from={}", before.replace('T', "%20")), 1),
+        (format!("from={today}&to={today}"), 1),
+        ("to=2020-01-01".to_owned(), 0),
+    ] {
+        let csv = server.get(format!("/v1/export/trades.csv?{query}")).key("trader").send();
+        assert_eq!(
+            csv.text.split("\r\n").filter(|row| !row.is_empty()).count(),
+            1 + found,
+            "{query}: {}",
+            csv.text
+        );
+    }
+    let free = server.get("/v1/export/trades.csv").key("reader").send();
+    assert_eq!(
+        (free.status, free.code(), &free.json["feature_key"]),
+        (402, "UPGRADE_REQUIRED", &json!("export.csv"))
+    );
+    assert!(csv.text.contains("\"a \"\"name\"\", quoted\""), "{}", csv.text);
+    server.steer(&format!("/sim/markets/{}/resolve", market.condition), &json!({"outcome": "Yes"}));
+    let settled = server.get("/v1/export/settlements.csv").key("trader").send();
+    let rows: Vec<_> = settled.text.split("\r\n").collect();
+    assert!(
+        rows[0].starts_with("position_id,market_id,") && rows[0].ends_with(",result,settled_at"),
+        "{rows:?}"
+    );
+    assert!(rows[1].contains(",10.00,1.00,") && rows[1].contains(",won,"), "{rows:?}");
 }

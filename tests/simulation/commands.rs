@@ -2,11 +2,13 @@
 
 use super::disk::Random;
 use papertape::exchange::{self, Half, Market};
+use papertape::identity::{self, GateChange, NewKey, OwnKey, Permissions, Print, Scheme, Tier, Whom};
 use papertape::types::{
     AccountId, KeyId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Shares, Side, Size,
-    Terms, TimeInForce, Timestamp, Usd, Venue,
+    Terms, TimeInForce, Timestamp, Usd, UserId, Venue,
 };
-use papertape::world::{Authority, Claim, Command, State};
+use papertape::world::scenario::Purse;
+use papertape::world::{Authority, Claim, Command, State, WalletCommand};
 
 /// Few markets, so that orders meet.
 const MARKETS: usize = 5;
@@ -23,7 +25,9 @@ impl Chooser<'_> {
         match self.random.below(1_000) {
             0..600 => self.place(),
             600..760 => self.cancel(),
-            760..800 => self.heartbeat(),
+            760..775 => self.heartbeat(),
+            775..790 => self.about_people(),
+            790..800 => self.about_wallets(),
             800..930 => self.about_accounts(),
             930..960 => self.about_markets(),
             960..970 => Command::PauseClock,
@@ -175,6 +179,74 @@ impl Chooser<'_> {
             }
             _ => exchange::Command::CancelDead { account },
         })
+    }
+
+    /// Few users, so that one has several keys.
+    fn user(&mut self) -> UserId {
+        UserId(u32::try_from(1 + self.random.below(6)).expect("small"))
+    }
+
+    fn print(&mut self) -> Print {
+        let number = self.random.below(u64::MAX);
+        let mut hash = [0; 32];
+        hash[..8].copy_from_slice(&number.to_le_bytes());
+        Print { hash, prefix: format!("ps_live_{:08x}", number >> 32) }
+    }
+
+    fn about_people(&mut self) -> Command {
+        let user = self.user();
+        let keys: Vec<_> = self.state.identity().keys_of(user).map(|(key, _)| key).collect();
+        let key = keys.get(self.random.index(keys.len() + 1)).copied().unwrap_or(KeyId(1));
+        let (scheme, yes) = (Scheme::Polysim, self.random.chance(700));
+        let own = OwnKey { user, scheme, key };
+        let (tier, read) = (self.random.chance(200), self.random.chance(200));
+        let wanted = NewKey {
+            scheme,
+            print: self.print(),
+            name: None,
+            tier: tier.then_some(Tier::Pro),
+            permissions: read.then_some(Permissions::READ),
+        };
+        let email = format!("{}@example.test", self.random.below(4));
+        let command = match self.random.below(13) {
+            0..3 => identity::Command::IssueKey(user, wanted),
+            3 => identity::Command::IssueFirstKey(user, wanted),
+            4 => identity::Command::RenameKey(own, yes.then(|| "bot".to_owned())),
+            5 => identity::Command::RotateKey(own, wanted.print),
+            6 => identity::Command::RevokeKey(own),
+            7 => identity::Command::Join { subject: format!("subject-{}", self.random.below(5)), email },
+            8 => identity::Command::IssueBetaKey {
+                whom: if yes { Whom::Email(email) } else { Whom::User(user) },
+                print: wanted.print,
+                name: None,
+                until: self.now.plus_millis(self.number(3_600_000)),
+                cohort: None,
+            },
+            9 => identity::Command::Allow(user, yes),
+            10 => identity::Command::Enroll(user, "spring".to_owned(), yes),
+            11 => {
+                identity::Command::SetGates(GateChange { closed_beta: Some(!yes), ..GateChange::default() })
+            }
+            // The users who trade stay.
+            _ => identity::Command::DeleteUser(UserId(user.0 + 5)),
+        };
+        Command::Identity { by: self.by(), command }
+    }
+
+    fn about_wallets(&mut self) -> Command {
+        let purse = match self.random.below(6) {
+            0 => Purse::Polymarket,
+            1 => Purse::Main,
+            number => Purse::Sandbox(u32::try_from(number - 1).expect("small")),
+        };
+        let command = match self.random.below(6) {
+            0..3 => WalletCommand::Open { label: None },
+            3 => WalletCommand::Label(purse, Some("mine".to_owned())),
+            4 => WalletCommand::Archive(purse),
+            _ => WalletCommand::Reset(purse),
+        };
+        let by = if self.random.chance(500) { Authority::Session(self.user()) } else { self.by() };
+        Command::Wallet { by, command }
     }
 
     fn about_markets(&mut self) -> Command {

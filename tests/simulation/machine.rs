@@ -331,6 +331,7 @@ impl Machine {
             }
         }
         state.exchange().check().expect("no money was made or lost");
+        assert_keys_are_few(state, self.now);
         self.model.in_flight = writing.records;
         if self.model.in_flight.is_empty() {
             return Ok(());
@@ -489,6 +490,16 @@ impl Writing {
             let outcome = self.apply(state, at, &command);
             assert!(outcome.is_ok(), "{due:?} was due but refused: {outcome:?}");
         }
+    }
+}
+
+/// Five keys work at once, and a sixth while a rotated one still does, whoever asked in which order.
+fn assert_keys_are_few(state: &State, now: Timestamp) {
+    let identity = state.identity();
+    for (user, _) in identity.users() {
+        let works = |key: &papertape::identity::Key| key.usable(now.max(state.at())).is_ok();
+        let working = identity.keys_of(user).filter(|(_, key)| works(key)).count();
+        assert!(working <= 6, "user {user} has {working} keys that work");
     }
 }
 

@@ -4,8 +4,10 @@ use super::auth::Reader;
 use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
 use super::from_wire;
+use super::history::moment;
 use super::order_wire::{average, label, open_position, trade_row};
 use super::orders::page_limit;
+use super::params::flag;
 use super::to_wire::iso;
 use crate::http::Endpoint;
 use crate::service::accounts::{Held, Portfolio};
@@ -19,6 +21,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 const HOUR_MS: i64 = 3_600_000;
+/// `2026-02-06`: of anything longer the time of day counts.
+const DAY_LETTERS: usize = 10;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -55,7 +59,7 @@ pub(super) fn balance(portfolios: &[Portfolio], baseline: Usd) -> Value {
 struct PositionsQuery {
     status: Option<String>,
     wallet_id: Option<String>,
-    envelope: Option<bool>,
+    envelope: Option<String>,
 }
 
 async fn get_positions(call: Call<Reader>) -> Answer {
@@ -65,7 +69,7 @@ async fn get_positions(call: Call<Reader>) -> Answer {
         None | Some("") => (true, true),
         Some("OPEN") => (true, false),
         Some("CLOSED" | "CLOSED_BY_RESET") => (false, true),
-        Some(_) => return Err(Failure::invalid("status", "must be OPEN or CLOSED")),
+        Some(_) => return Err(Failure::invalid_query("status", "must be OPEN or CLOSED")),
     };
     let now = call.service.portfolios(&permit).await?;
     let past = call.service.past(&permit).await?;
@@ -80,7 +84,7 @@ async fn get_positions(call: Call<Reader>) -> Answer {
             past.closed.iter().filter(|row| !still_open(row)).filter_map(|row| closed_row(row, &catalog)),
         );
     }
-    if query.envelope == Some(true) {
+    if flag("envelope", query.envelope.as_deref())? {
         let count = rows.len();
         return Ok(Reply::json(&json!({"limit": count, "count": count, "next_cursor": "", "data": rows})));
     }
@@ -148,7 +152,7 @@ struct HistoryQuery {
     limit: Option<u32>,
     offset: Option<u32>,
     wallet_id: Option<String>,
-    envelope: Option<bool>,
+    envelope: Option<String>,
 }
 
 async fn get_history(call: Call<Reader>) -> Answer {
@@ -173,7 +177,7 @@ async fn get_history(call: Call<Reader>) -> Answer {
         .take(index(limit))
         .filter_map(|fill| Some(trade_row(fill, catalog.get(fill.market)?)))
         .collect();
-    if query.envelope == Some(true) {
+    if flag("envelope", query.envelope.as_deref())? {
         let next = if has_more { (offset + limit).to_string() } else { String::new() };
         return Ok(Reply::json(
             &json!({"limit": limit, "count": shown.len(), "next_cursor": next, "data": shown}),
@@ -194,7 +198,7 @@ async fn get_equity(call: Call<Reader>) -> Answer {
     let permit = call.who.permit(&call.service, query.wallet_id.as_deref())?;
     let days = query.days.unwrap_or(7);
     if !(1..=90).contains(&days) {
-        return Err(Failure::invalid("days", "must be between 1 and 90"));
+        return Err(Failure::invalid_query("days", "must be between 1 and 90"));
     }
     let now = call.service.now();
     let points = call.service.equity(&permit, now.plus_millis(-days * DAY_MS), now).await?;
@@ -264,14 +268,14 @@ pub(super) fn day_filter(
     into_day_ms: i64,
 ) -> Result<Option<Timestamp>, Failure> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let text = text.replace(' ', "+");
-    if let Ok(at) = text.parse::<jiff::Timestamp>() {
-        return Ok(Some(Timestamp::from_millis(at.as_millisecond())));
+    let invalid = || Failure::invalid_query(field, "must be an ISO time or YYYY-MM-DD");
+    if let Ok(day) = text.parse::<jiff::civil::Date>()
+        && text.len() == DAY_LETTERS
+    {
+        let at = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| invalid())?;
+        return Ok(Some(Timestamp::from_millis(at.timestamp().as_millisecond() + into_day_ms)));
     }
-    let day: jiff::civil::Date =
-        text.parse().map_err(|_| Failure::invalid(field, "must be an ISO time or YYYY-MM-DD"))?;
-    let at = day.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| Failure::invalid(field, "is out of range"))?;
-    Ok(Some(Timestamp::from_millis(at.timestamp().as_millisecond() + into_day_ms)))
+    moment(field, Some(text))
 }
 
 pub(super) fn settlement_row(row: &SettlementRow, spec: &MarketSpec) -> Map<String, Value> {

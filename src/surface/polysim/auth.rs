@@ -4,7 +4,7 @@ use super::entry::Entry;
 use super::error::{Failure, key_failure, token_failure};
 use crate::http::header;
 use crate::service::callers::{MayManage, MayRead, MayTrade, NotAllowed, RuntimeGate};
-use crate::service::{Caller, Permission, Purse, Service, Steering};
+use crate::service::{Caller, Permission, Purse, Refused, Service, Steering};
 use crate::types::AccountId;
 use actix_web::HttpRequest;
 
@@ -17,7 +17,12 @@ enum Credential<'a> {
 }
 
 fn credential(request: &HttpRequest) -> Credential<'_> {
-    let key = |name| header(request, name).map(str::trim).filter(|key| !key.is_empty());
+    let key = |name| {
+        let value = request.headers().get(name)?;
+        // What is no text is no key that anyone was given, but it was meant as one.
+        let key = value.to_str().map_or("?", str::trim);
+        (!key.is_empty()).then_some(key)
+    };
     if let Some(key) = ["x-api-key", "poly_api_key", "poly-api-key"].into_iter().find_map(key) {
         return Credential::Key(key);
     }
@@ -195,7 +200,8 @@ fn working_key(request: &HttpRequest, service: &Service) -> Option<Caller> {
     }
 }
 
-/// Steps 2 to 7. Who holds no key that works is counted as an address.
+/// Steps 2 to 7. A key that is known is charged even if it does not let its holder in (§23, Q28); who holds none that
+/// is known is counted as an address.
 fn key_holder(
     key: &str,
     request: &HttpRequest,
@@ -204,7 +210,13 @@ fn key_holder(
 ) -> Result<Caller, Failure> {
     match service.authenticate_key(key) {
         Ok(caller) => entry.admit(service, &caller).map(|()| caller),
-        Err(failure) => entry.charge_address(request, service).and(Err(key_failure(failure))),
+        Err(Refused { why, known: Some(caller) }) => {
+            entry.charge(service, &caller);
+            Err(key_failure(why))
+        }
+        Err(Refused { why, known: None }) => {
+            entry.charge_address(request, service).and(Err(key_failure(why)))
+        }
     }
 }
 
@@ -295,8 +307,8 @@ impl Member {
 
 impl Newcomer {
     /// The permit to ask for a first key.
-    pub(super) fn manages(&self, service: &Service) -> MayManage {
-        service.may_manage(&self.0)
+    pub(super) fn begins(&self, service: &Service) -> MayManage {
+        service.may_begin(&self.0)
     }
 }
 
@@ -312,7 +324,7 @@ fn read_permit(caller: &Caller, service: &Service, wallet: Option<&str>) -> Resu
         Some(id) => {
             let id: i64 = id
                 .parse()
-                .map_err(|_| Failure::invalid("wallet_id", "must be 'api', 'all' or an integer"))?;
+                .map_err(|_| Failure::invalid_query("wallet_id", "must be 'api', 'all' or an integer"))?;
             Some(own_purse(caller, service, u32::try_from(id).ok())?)
         }
     };

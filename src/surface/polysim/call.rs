@@ -101,10 +101,11 @@ impl Reply {
 impl<Who> Call<Who> {
     /// The query string as a struct of optional members. Unknown members are ignored.
     pub(super) fn query<Q: DeserializeOwned>(&self) -> Result<Q, Failure> {
-        let query = web::Query::<Q>::from_query(self.request.query_string());
-        query
-            .map(web::Query::into_inner)
-            .map_err(|error| Failure::new(422, "VALIDATION_FAILED", format!("query: {error}")))
+        let pairs = form_urlencoded::parse(self.request.query_string().as_bytes());
+        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs)).map_err(|error| {
+            let (path, reason) = (error.path().to_string(), error.inner().to_string());
+            Failure::invalid_query(if path == "." { "query" } else { &path }, &reason)
+        })
     }
 
     /// A variable of the path.

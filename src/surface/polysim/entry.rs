@@ -36,6 +36,14 @@ impl Entry {
         self.cut_off = caller.cut_off;
     }
 
+    /// Counts a request of a key that does not let its holder in. That is the answer, whatever the count.
+    pub(super) fn charge(&mut self, service: &Service, caller: &Caller) {
+        self.know(caller);
+        if let Some(key) = caller.key {
+            drop(service.admit(key, caller, service.now()));
+        }
+    }
+
     /// Counts a request of a key.
     pub(super) fn admit(&mut self, service: &Service, caller: &Caller) -> Result<(), Failure> {
         self.know(caller);

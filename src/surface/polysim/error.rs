@@ -6,6 +6,10 @@ use crate::service::{KeyFailure, Permission};
 use crate::types::Reject;
 use serde_json::{Map, Value, json};
 
+/// §5.2, word for word.
+const CLOSED_BETA: &str = "API access is in closed beta. New keys are issued to approved cohorts only. Apply via \
+                           the waitlist; we'll email you when a cohort opens.";
+
 /// A refusal: status, stable code and a sentence.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
@@ -35,10 +39,24 @@ impl Failure {
         }
     }
 
-    /// A schema failure: 422, naming the field.
+    /// A schema failure of a body: 422, naming the member.
     pub(super) fn invalid(field: &str, reason: &str) -> Self {
-        let errors = json!({"errors": [{"loc": ["body", field], "msg": reason, "type": "value_error"}]});
+        Self::invalid_in("body", field, reason)
+    }
+
+    /// A schema failure of a query string: 422, naming the parameter.
+    pub(super) fn invalid_query(field: &str, reason: &str) -> Self {
+        Self::invalid_in("query", field, reason)
+    }
+
+    fn invalid_in(place: &str, field: &str, reason: &str) -> Self {
+        let errors = json!({"errors": [{"loc": [place, field], "msg": reason, "type": "value_error"}]});
         Self { details: Some(errors), ..Self::new(422, "VALIDATION_FAILED", format!("{field}: {reason}")) }
+    }
+
+    /// A body of another kind than what is expected (§7.5).
+    pub(super) fn wrong_body(expected: &str) -> Self {
+        Self::new(400, "INVALID_BODY", format!("Request body must be {expected}"))
     }
 
     pub(super) fn missing_key() -> Self {
@@ -56,6 +74,12 @@ impl Failure {
 
     pub(super) fn wallet_not_found() -> Self {
         Self::new(404, "WALLET_NOT_FOUND", "Wallet not found")
+    }
+
+    /// A key that is not issued. What might help is in the verbose body alone (§5.3).
+    fn not_issued(code: &'static str, message: &str) -> Self {
+        let hints = json!({"feature_key": "api.access", "upgrade_url": "/pricing"});
+        Self { details: Some(hints), ..Self::new(403, code, message) }
     }
 
     /// What the plan does not include (§7.3).
@@ -86,10 +110,11 @@ impl Failure {
     /// The default body: one field, holding the sentence. Verbose: four (§7.1, §7.2).
     pub(super) fn body(&self, verbose: bool, request_id: &str) -> Value {
         if verbose {
+            let hints = || self.root.as_deref().cloned().map(Value::Object);
             return json!({
                 "error": self.code,
                 "message": self.message,
-                "details": self.details,
+                "details": self.details.clone().or_else(hints),
                 "request_id": request_id,
             });
         }
@@ -118,7 +143,7 @@ impl From<Reject> for Failure {
                 let late = Self::new(503, "SERVER_BUSY", "History is not available at present.");
                 return Self { retry_after: Some(1), ..late };
             }
-            Reject::KeyNoLongerValid => return key_failure(KeyFailure::Unknown),
+            Reject::NotLetIn(why) => return key_failure(why),
             Reject::UserNotFound => (404, "NOT_FOUND", "User not found".to_owned()),
             Reject::KeyNotFound => (404, "NOT_FOUND", "API key not found".to_owned()),
             Reject::KeyEnded => {
@@ -129,25 +154,18 @@ impl From<Reject> for Failure {
                 "BOOTSTRAP_NOT_ALLOWED",
                 "This account already has an API key. Use POST /v1/keys instead.".to_owned(),
             ),
-            Reject::IssuanceClosed => (
-                403,
-                "CLOSED_BETA",
-                "API access is in closed beta. New keys are issued to approved cohorts only. Apply via the \
-                 waitlist; we'll email you when a cohort opens."
-                    .to_owned(),
-            ),
-            Reject::IssuanceComingSoon => (
-                403,
-                "API_PRO_COMING_SOON",
-                "Your subscription includes API access; it is being rolled out in cohorts.".to_owned(),
-            ),
-            Reject::UpgradeNeeded => (
-                403,
-                "TIER_REQUIRES_UPGRADE",
-                "Your plan does not include this tier or permission".to_owned(),
-            ),
+            Reject::IssuanceClosed => return Self::not_issued("CLOSED_BETA", CLOSED_BETA),
+            Reject::IssuanceComingSoon => {
+                let message = "Your subscription includes API access; it is being rolled out in cohorts.";
+                return Self::not_issued("API_PRO_COMING_SOON", message);
+            }
+            Reject::UpgradeNeeded => {
+                let message = "Your plan does not include this tier or permission";
+                return Self::not_issued("TIER_REQUIRES_UPGRADE", message);
+            }
             Reject::NotEntitled => {
-                (403, "TIER_NOT_AUTHORIZED", "Your account is not authorized for this tier".to_owned())
+                let message = "Your account is not authorized for this tier";
+                return Self::not_issued("TIER_NOT_AUTHORIZED", message);
             }
             Reject::KeysFull { most } => {
                 (400, "VALIDATION_FAILED", format!("Maximum of {most} active API keys reached"))
@@ -222,7 +240,8 @@ impl From<Reject> for Failure {
             }
             Reject::OrderNotFound => return Self::order_not_found(),
             Reject::OrderNotOpen => (400, "ORDER_NOT_CANCELLABLE", "Order is not open".to_owned()),
-            Reject::LimitReached(_) => (429, "RATE_LIMITED", capital(&message)),
+            // No rate: asking again changes nothing.
+            Reject::LimitReached(_) => (400, "VALIDATION_FAILED", capital(&message)),
             Reject::Internal => (500, "INTERNAL_ERROR", "Internal error".to_owned()),
         };
         Self::new(status, code, message)
@@ -264,6 +283,7 @@ impl From<BodyFailure> for Failure {
     fn from(failure: BodyFailure) -> Self {
         match failure {
             BodyFailure::TooLong => Self::new(413, "HTTP_413", "Request body is too large"),
+            BodyFailure::TooSlow => Self::new(408, "HTTP_408", "Request body did not come in time"),
             BodyFailure::Broken => Self::new(400, "INVALID_BODY", "Request body could not be read"),
         }
     }

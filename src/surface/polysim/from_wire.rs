@@ -46,11 +46,24 @@ pub(super) struct Parsed {
     pub(super) client_order_id: Option<String>,
 }
 
-/// A JSON body of a known shape. What is not JSON is 400, what is JSON of another shape 422.
+/// A JSON body of a known shape. What is not JSON is 400, what is JSON of another shape 422, naming the member.
 pub(super) fn json<'a, Body: Deserialize<'a>>(body: &'a [u8]) -> Result<Body, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() { Failure::invalid("body", &error.to_string()) } else { Failure::not_json(error) }
-    })
+    serde_json::from_slice(body)
+        .map_err(|error| if error.is_data() { shape_failure::<Body>(body) } else { Failure::not_json(error) })
+}
+
+/// Which member is not what it should be. Read a second time, because the first does not tell.
+fn shape_failure<'a, Body: Deserialize<'a>>(body: &'a [u8]) -> Failure {
+    let mut again = serde_json::Deserializer::from_slice(body);
+    let Err(error) = serde_path_to_error::deserialize::<_, Body>(&mut again) else {
+        return Failure::wrong_body("of the documented shape");
+    };
+    let (path, text) = (error.path().to_string(), error.inner().to_string());
+    let reason = text.split(" at line ").next().unwrap_or_default();
+    if let Some(member) = reason.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        return Failure::invalid(member, "Field required");
+    }
+    Failure::invalid(if path == "." { "body" } else { &path }, reason)
 }
 
 /// A body that may be left out: nothing and blanks are an empty object.
@@ -60,11 +73,19 @@ pub(super) fn optional_json<'a, Body: Deserialize<'a>>(body: &'a [u8]) -> Result
 
 /// As [`json`], for a shape with members. A list would pass for one, its entries for the members in their order.
 pub(super) fn object<'a, Body: Deserialize<'a>>(body: &'a [u8]) -> Result<Body, Failure> {
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        json::<&RawValue>(body)?;
-        return Err(Failure::invalid("body", "must be an object"));
+    if body.trim_ascii_start().first() == Some(&b'{') {
+        return json(body);
     }
-    json(body)
+    json::<&RawValue>(body)?;
+    Err(Failure::wrong_body("an object"))
+}
+
+/// One entry of a list in a body, which must have members.
+pub(super) fn entry<'a, Body: Deserialize<'a>>(raw: &'a RawValue) -> Result<Body, Failure> {
+    if raw.get().starts_with('{') {
+        return json(raw.get().as_bytes());
+    }
+    Err(Failure::invalid("orders", "must be objects"))
 }
 
 impl NativeOrder<'_> {

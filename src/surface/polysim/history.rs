@@ -91,16 +91,18 @@ pub(super) fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp
         if let Ok(millis) = parse_truncated(text, 3) {
             return Some(Timestamp::from_millis(millis));
         }
-        // A plus in a query string arrives as a space.
-        let text = text.replace(' ', "+");
-        let moment = match text.parse::<jiff::Timestamp>() {
-            Ok(moment) => moment,
-            Err(_) => text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp(),
-        };
+        // A plus in a query string arrives as a space, which may also stand between day and time.
+        let moment = iso(text).or_else(|| iso(&text.replace(' ', "+")))?;
         Some(Timestamp::from_millis(moment.as_millisecond()))
     };
     let reason = "must be unix seconds or an ISO-8601 moment";
-    read().map(Some).ok_or_else(|| Failure::invalid(field, reason))
+    read().map(Some).ok_or_else(|| Failure::invalid_query(field, reason))
+}
+
+/// A moment with its offset, or without one: UTC then.
+fn iso(text: &str) -> Option<jiff::Timestamp> {
+    let civil = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
+    text.parse().ok().or_else(|| civil().map(|moment| moment.timestamp()))
 }
 
 #[derive(Deserialize)]
@@ -144,7 +146,7 @@ pub(super) async fn get_prices_history(call: Call<Anyone>) -> Answer {
             let rows: Vec<_> = shown.iter().map(|candle| ohlc(candle, outcome)).collect();
             Ok(Reply::json(&rows))
         }
-        Some(_) => Err(Failure::invalid("format", "must be 'pm' or 'ohlcv'")),
+        Some(_) => Err(Failure::invalid_query("format", "must be 'pm' or 'ohlcv'")),
     }
 }
 

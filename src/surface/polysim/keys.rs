@@ -91,16 +91,16 @@ fn known_permissions(given: Value) -> Result<Permissions, Failure> {
 }
 
 async fn post_bootstrap(call: Call<Newcomer>) -> Answer {
-    let wish = Wanted::parse(&call.body);
-    let owner = call.who.manages(&call.service);
-    let fresh = call.service.issue_first_key(&owner, wish?).await?;
+    let owner = call.who.begins(&call.service);
+    call.service.may_have_first_key(&owner)?;
+    let fresh = call.service.issue_first_key(&owner, Wanted::parse(&call.body)?).await?;
     Ok(Reply::json(&created_key(&fresh)).status(201))
 }
 
 async fn post_key(call: Call<Owner>) -> Answer {
-    let wish = Wanted::parse(&call.body)?;
     let owner = call.who.manages(&call.service);
-    let fresh = call.service.issue_key(&owner, wish).await?;
+    call.service.may_have_key(&owner)?;
+    let fresh = call.service.issue_key(&owner, Wanted::parse(&call.body)?).await?;
     Ok(Reply::json(&created_key(&fresh)).status(201))
 }
 
@@ -130,13 +130,14 @@ fn key_id<Who>(call: &Call<Who>) -> Result<KeyId, Failure> {
 
 #[derive(Deserialize)]
 struct Rename {
-    name: Option<Value>,
+    /// Null takes the name away; without it nothing was asked for.
+    name: Value,
 }
 
 async fn patch_key(call: Call<Owner>) -> Answer {
     let key = key_id(&call)?;
     let rename: Rename = from_wire::object(&call.body)?;
-    let name = name("name", rename.name.as_ref(), NAME_MAX)?;
+    let name = name("name", Some(&rename.name), NAME_MAX)?;
     let renamed = call.service.rename_key(&call.who.manages(&call.service), key, name).await?;
     let last_used = call.service.last_used(key);
     Ok(Reply::json(&key_info(key, &renamed, last_used, call.service.now())))

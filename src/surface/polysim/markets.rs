@@ -80,7 +80,7 @@ impl Listing {
     fn wanted(&self) -> Result<Wanted, Failure> {
         let search = self.q.as_deref().map(str::trim).filter(|text| !text.is_empty());
         if search.is_some_and(|text| text.chars().count() > SEARCH_MAX) {
-            return Err(Failure::invalid("q", "must be at most 120 characters"));
+            return Err(Failure::invalid_query("q", "must be at most 120 characters"));
         }
         Ok(Wanted {
             hot_only: flag("hot_only", self.hot_only.as_deref())?,

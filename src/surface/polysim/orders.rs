@@ -107,7 +107,7 @@ async fn post_orders_batch(call: Call<Trader>) -> Answer {
     }
     let catalog = call.service.catalog();
     let parse = |raw: &&RawValue| -> Result<(MayTrade, Parsed), Failure> {
-        let order: NativeOrder<'_> = from_wire::object(raw.get().as_bytes())?;
+        let order: NativeOrder<'_> = from_wire::entry(raw)?;
         let parsed = order.parse(&catalog, None)?;
         call.who.permit(&call.service, parsed.wallet).map(|permit| (permit, parsed))
     };
@@ -205,7 +205,7 @@ fn statuses(word: &str) -> Result<Statuses, Failure> {
         "FILLED" => Ok((vec![OrderStatus::Filled, OrderStatus::Cut], None)),
         "CANCELLED" | "CANCELED" => Ok((vec![OrderStatus::Canceled, OrderStatus::Expired], Some(false))),
         "EXPIRED" => Ok((vec![OrderStatus::Canceled], Some(true))),
-        _ => Err(Failure::invalid("status", "must be one of PENDING, FILLED, CANCELLED, EXPIRED")),
+        _ => Err(Failure::invalid_query("status", "must be one of PENDING, FILLED, CANCELLED, EXPIRED")),
     }
 }
 
@@ -214,7 +214,7 @@ pub(super) fn page_limit(given: Option<u32>, usual: u32, most: u32) -> Result<u3
     match given {
         None => Ok(usual),
         Some(limit) if (1..=most).contains(&limit) => Ok(limit),
-        Some(_) => Err(Failure::invalid("limit", &format!("must be between 1 and {most}"))),
+        Some(_) => Err(Failure::invalid_query("limit", &format!("must be between 1 and {most}"))),
     }
 }
 
@@ -318,7 +318,7 @@ async fn delete_market_orders(call: Call<Trader>) -> Answer {
                 from_wire::token_market(&catalog, token).ok_or_else(Failure::market_not_found)?;
             (market, Some(outcome))
         }
-        _ => return Err(Failure::invalid("market", "Field required")),
+        _ => return Err(Failure::invalid_query("market", "Field required")),
     };
     cancel_chosen(&call, Some(market), outcome).await
 }

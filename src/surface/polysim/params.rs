@@ -30,7 +30,7 @@ pub(super) fn whole_if_given(
     range: RangeInclusive<usize>,
 ) -> Result<Option<usize>, Failure> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let number = text.parse().map_err(|_| Failure::invalid(field, "must be a whole number"))?;
+    let number = text.parse().map_err(|_| Failure::invalid_query(field, "must be a whole number"))?;
     if range.contains(&number) {
         return Ok(Some(number));
     }
@@ -38,7 +38,7 @@ pub(super) fn whole_if_given(
         &usize::MAX => format!("must be at least {}", range.start()),
         end => format!("must be between {} and {end}", range.start()),
     };
-    Err(Failure::invalid(field, &reason))
+    Err(Failure::invalid_query(field, &reason))
 }
 
 /// How many levels of a side were asked for; none for all of them.
@@ -52,7 +52,7 @@ pub(super) fn flag_if_given(field: &str, text: Option<&str>) -> Result<Option<bo
         None | Some("") => Ok(None),
         Some("true" | "1" | "yes") => Ok(Some(true)),
         Some("false" | "0" | "no") => Ok(Some(false)),
-        Some(_) => Err(Failure::invalid(field, "must be true or false")),
+        Some(_) => Err(Failure::invalid_query(field, "must be true or false")),
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn post_batch(call: Call<Trader>) -> Answer {
     let catalog = call.service.catalog();
     let permit = call.who.permit(&call.service, None)?;
     let parse = |raw: &&RawValue| -> Result<Parsed, Failure> {
-        from_wire::object::<PolymarketOrder<'_>>(raw.get().as_bytes())?.parse(&catalog, None)
+        from_wire::entry::<PolymarketOrder<'_>>(raw)?.parse(&catalog, None)
     };
     let parsed: Vec<_> = entries.iter().map(parse).collect();
     let wishes = parsed.iter().flatten().map(|parsed| (permit, parsed.wish.clone()));
@@ -323,7 +323,7 @@ fn data_statuses(word: Option<&str>) -> Result<Option<Vec<OrderStatus>>, Failure
         "CANCELED" | "CANCELLED" | "EXPIRED" => Ok(Some(vec![OrderStatus::Canceled, OrderStatus::Expired])),
         "ALL" => Ok(Some(Vec::new())),
         "INVALID" => Ok(None),
-        _ => Err(Failure::invalid("status", "is no order status")),
+        _ => Err(Failure::invalid_query("status", "is no order status")),
     }
 }
 

@@ -47,11 +47,14 @@ async fn get_stream(call: Call<Passerby>) -> Answer {
     let source = match query.crypto_source.as_deref() {
         None | Some("" | "chainlink") => SOURCE,
         Some("binance") => "binance",
-        Some(_) => return Err(Failure::invalid("crypto_source", "must be 'chainlink' or 'binance'")),
+        Some(_) => return Err(Failure::invalid_query("crypto_source", "must be 'chainlink' or 'binance'")),
     };
     let ids = listed(query.condition_ids.as_deref());
     if ids.len() > MARKETS_MAX {
-        return Err(Failure::invalid("condition_ids", &format!("must name at most {MARKETS_MAX} markets")));
+        return Err(Failure::invalid_query(
+            "condition_ids",
+            &format!("must name at most {MARKETS_MAX} markets"),
+        ));
     }
     let markets = ids.iter().map(|id| by_condition(&call.service, id)).collect::<Result<Vec<_>, _>>()?;
     let spots = spots(&call.service, &listed(query.crypto.as_deref()), !markets.is_empty()).await?;

@@ -78,13 +78,14 @@ async fn get_wallet(call: Call<Owner>) -> Answer {
 
 #[derive(Deserialize)]
 struct Rename {
-    label: Option<Value>,
+    /// Null takes the label away; without it nothing was asked for.
+    label: Value,
 }
 
 async fn patch_wallet(call: Call<Owner>) -> Answer {
     let purse = call.who.purse(&call.service, call.path("wallet_id"))?;
     let rename: Rename = from_wire::object(&call.body)?;
-    let label = name("label", rename.label.as_ref(), LABEL_MAX)?;
+    let label = name("label", Some(&rename.label), LABEL_MAX)?;
     call.service.label_wallet(&call.who.manages(&call.service), purse, label).await?;
     shown(&call, purse).await
 }

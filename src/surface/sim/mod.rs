@@ -4,7 +4,7 @@
 
 use crate::http::{self, Endpoint, Surface, cors, header};
 use crate::service::{ExchangeCommand, Service, Steering};
-use crate::types::{Outcome, Payout, Reject};
+use crate::types::{KeyFailure, Outcome, Payout, Reject};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -62,12 +62,13 @@ impl From<Reject> for Failure {
             | Reject::UserNotFound
             | Reject::KeyNotFound
             | Reject::WalletNotFound => 404,
-            Reject::KeyNoLongerValid => 401,
             Reject::PlanExhausted => 402,
-            Reject::IssuanceClosed
+            Reject::NotLetIn(KeyFailure::Restricted)
+            | Reject::IssuanceClosed
             | Reject::IssuanceComingSoon
             | Reject::UpgradeNeeded
             | Reject::NotEntitled => 403,
+            Reject::NotLetIn(_) => 401,
             Reject::Internal => 500,
             Reject::IdempotencyKeyReused
             | Reject::DuplicateClientOrderId(_)

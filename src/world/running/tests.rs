@@ -38,7 +38,7 @@ fn start(disk: &Arc<SimDisk>) -> World {
         scenario: Scenario::parse(SMALL).expect("it is valid"),
         scenario_given: false,
         seed: None,
-        gates: GateSettings::default(),
+        gates: GateChange::default(),
         jwt_secret: None,
         tape_keep: 0,
     };

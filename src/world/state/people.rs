@@ -4,7 +4,7 @@ use super::State;
 use super::wallets::WalletCommand;
 use crate::exchange::{self, Event};
 use crate::identity::{self, Permission, Tier};
-use crate::types::{AccountId, Reject, Timestamp, Usd, UserId};
+use crate::types::{AccountId, KeyFailure, Reject, Timestamp, Usd, UserId};
 use crate::world::record::{Authority, Note, Receipt};
 use crate::world::scenario::Purse;
 use std::sync::Arc;
@@ -226,24 +226,27 @@ impl State {
 
     /// Whose word a command has, and under which limits.
     fn who(&self, by: Authority, at: Timestamp) -> Result<(UserId, Tier), Reject> {
-        let plan = |user| self.identity.user(user).map(|user| user.plan).ok_or(Reject::UserNotFound);
         match by {
             Authority::Key(key) => {
-                let caller = self.identity.speaks_for(key, at).ok_or(Reject::KeyNoLongerValid)?;
-                Ok((caller.user, caller.tier))
+                let caller = self.identity.speaks_for(key, at);
+                caller.map(|caller| (caller.user, caller.tier)).ok_or(Reject::NotLetIn(KeyFailure::Unknown))
             }
-            Authority::Session(user) => Ok((user, plan(user)?)),
+            Authority::Session(user) | Authority::Newcomer(user) => {
+                let plan = self.identity.user(user).map(|user| user.plan);
+                plan.map(|plan| (user, plan)).ok_or(Reject::UserNotFound)
+            }
             Authority::System => Err(Reject::UserNotFound),
         }
     }
 
     /// Whether whoever vouches for a command may still do so.
     pub(super) fn vouch(&self, by: Authority, at: Timestamp) -> Result<(), Reject> {
-        let may_act = match by {
-            Authority::Key(key) => self.identity.may_still_act(key, at),
-            Authority::Session(user) => self.identity.user(user).is_some(),
-            Authority::System => true,
+        let is_let_in = match by {
+            Authority::Key(key) => self.identity.vouch(key, at),
+            Authority::Session(user) => self.identity.may_come_in(user),
+            // Another gate decides about who has no key yet.
+            Authority::Newcomer(_) | Authority::System => Ok(()),
         };
-        if may_act { Ok(()) } else { Err(Reject::KeyNoLongerValid) }
+        is_let_in.map_err(Reject::NotLetIn)
     }
 }

@@ -10,7 +10,8 @@ use crate::exchange::{
     Settlement, TickRange, Trade, Window,
 };
 use crate::identity::{
-    self, Cohort, Gates, Identity, Key, NewKey, OwnKey, Permissions, Print, Scheme, Tier, Tiers, User, Whom,
+    self, Cohort, GateChange, Gates, Identity, Key, NewKey, OwnKey, Permissions, Print, Scheme, Tier, Tiers,
+    User, Whom,
 };
 use crate::types::{
     AccountId, CloseReason, KeyId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Sequence,
@@ -182,6 +183,8 @@ fn commands() -> Vec<Command> {
         WalletCommand::Reset(Purse::Main),
     ];
     all.extend(wallets.map(|command| Command::Wallet { by, command }));
+    let command = identity::Command::IssueFirstKey(UserId(2), new_key(6));
+    all.push(Command::Identity { by: Authority::Newcomer(UserId(2)), command });
     all
 }
 
@@ -219,7 +222,7 @@ fn people() -> Vec<identity::Command> {
         Ask::Flag(user, true),
         Ask::DeleteUser(user),
         Ask::Enroll(user, "spring".to_owned(), true),
-        Ask::SetGates(Gates { self_serve: true, ..Gates::default() }),
+        Ask::SetGates(GateChange { self_serve: Some(true), ..GateChange::default() }),
     ]
 }
 
