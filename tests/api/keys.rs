@@ -105,9 +105,12 @@ fn a_read_only_key_manages_keys_and_trades_nothing() {
     }
 }
 
+/// A month of world time, and less than a second of anyone's.
 #[test]
+#[expect(clippy::disallowed_methods, reason = "how long a test takes is the wall's business")]
 fn a_beta_key_lives_trades_is_cut_off_and_is_free_from_then_on() {
     let server = Server::start(Options::limited());
+    let begun = std::time::Instant::now();
     server.steer("/sim/clock/pause", &json!({}));
     let market = server.markets(1).remove(0);
     let now = server.get("/sim/clock").send().ok("the clock")["now_ms"].as_i64().expect("a number");
@@ -148,6 +151,7 @@ fn a_beta_key_lives_trades_is_cut_off_and_is_free_from_then_on() {
     );
     let lost = server.get("/v1/nothing").header("X-API-Key", &key).send();
     assert_eq!((lost.status, lost.header("x-api-beta-cutoff")), (404, "expired"), "on every answer");
+    assert!(begun.elapsed().as_secs() < 1, "{:?}", begun.elapsed());
 }
 
 /// A moment as the server writes it.

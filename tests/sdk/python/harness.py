@@ -7,14 +7,18 @@ out here a second time, from the published rules alone, so that the server is ne
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
+import hmac
+import inspect
 import json
 import os
 import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -61,11 +65,25 @@ def binary() -> Path:
 
 
 class Server:
-    """One running world on a free port, with a virtual clock and nobody in it but the test."""
+    """One running world on a free port, with a virtual clock and nobody in it but the test.
 
-    def __init__(self, directory: Path, *, durability: str) -> None:
-        self._directory = directory
+    Rate limits are off unless a test is about them: the SDK answers a 429 by sleeping, which would make a
+    suite slow where it should fail.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        durability: str,
+        rate_limits: bool = False,
+        settings: Mapping[str, str] | None = None,
+        arguments: Iterable[str] = (),
+    ) -> None:
+        self.directory = directory
         self._durability = durability
+        self._settings = ({} if rate_limits else {"PAPERTAPE_RATE_LIMITS": "off"}) | dict(settings or {})
+        self._arguments = list(arguments)
         self._log = directory / "server.log"
         self.start(port=0)
 
@@ -73,14 +91,16 @@ class Server:
         """Starts on the directory as it is; a second start finds what the first one left."""
         # Someone's own settings must not decide how the suite runs.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PAPERTAPE_")}
+        environment |= self._settings
         command: list[str | Path] = [
             binary(), "serve",
             "--listen", f"127.0.0.1:{port}",
-            "--data", self._directory / "data",
+            "--data", self.directory / "data",
             "--durability", self._durability,
             "--clock", "virtual",
             "--no-agents",
             "--json",
+            *self._arguments,
         ]  # fmt: skip
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
@@ -122,16 +142,43 @@ class Server:
     def key(self, persona: str) -> str:
         return self.personas[persona]["ps_key"]
 
+    def jwt(self, persona: str) -> str:
+        """The access token of a persona's session on the web page."""
+        return self.personas[persona]["jwt"]
+
+    def user_id(self, persona: str) -> int:
+        return self.personas[persona]["user_id"]
+
     def client(self, persona: str) -> PolySimClient:
         """The native client as a user makes it: only base URL and key differ from production."""
         return PolySimClient(api_key=self.key(persona), base_url=self.base_url)
 
-    def admin(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """What no real venue has, so no SDK either: the clock and the outcome of a market."""
+    def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None = None,
+        jwt: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """One request as no SDK sends it, for what an SDK does not show: headers, bodies, other credentials."""
+        credentials = ({"X-API-Key": key} if key else {}) | ({"Authorization": f"Bearer {jwt}"} if jwt else {})
+        return httpx.request(
+            method, f"{self.base_url}{path}", headers=credentials | dict(headers or {}), timeout=30, **more
+        )
+
+    def admin(self, path: str, body: Any = None, *, method: str = "POST") -> Any:
+        """What no SDK has: the gates and the lists behind them, and, as no real venue has it, the clock."""
         token = self.personas["admin"]["admin_token"]
-        answer = httpx.post(f"{self.base_url}{path}", json=body, headers={"X-Admin-Token": token}, timeout=30)
-        assert answer.is_success, f"{path}: {answer.status_code} {answer.text}"
+        answer = self.raw(method, path, json=body, headers={"X-Admin-Token": token})
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
+
+    def pause(self) -> int:
+        """Stops world time, which from now on only `advance` moves; the time it stands at, in milliseconds."""
+        return self.admin("/sim/clock/pause", {})["now_ms"]
 
     def advance(self, seconds: int) -> None:
         """Moves world time; everything that fell due in between has happened when it returns."""
@@ -145,6 +192,22 @@ def _pump(stream: Any, lines: queue.Queue[bytes]) -> None:
     for line in stream:
         lines.put(line)
     lines.put(b"")
+
+
+# -- Credentials --
+
+
+def session(secret: str, claims: Mapping[str, Any], *, algorithm: str = "HS256") -> str:
+    """An access token as Supabase signs them: HMAC-SHA256, whatever the header claims was used."""
+
+    def encoded(part: Any) -> str:
+        text = part if isinstance(part, bytes) else json.dumps(part).encode()
+        return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+    signed = f"{encoded({'alg': algorithm, 'typ': 'JWT'})}.{encoded(dict(claims))}"
+    if algorithm == "none":
+        return f"{signed}."
+    return f"{signed}.{encoded(hmac.digest(secret.encode(), signed.encode(), hashlib.sha256))}"
 
 
 # -- Numbers --
@@ -318,6 +381,30 @@ def take(client: PolySimClient, market: Market, shares: Any = 10, **more: Any) -
     placed = client.place_order(market_id=market.condition_id, quantity=shares, **order)
     assert placed["status"] == "FILLED", placed
     return placed
+
+
+# -- Both twins of a client --
+
+
+async def done(answer: Any) -> Any:
+    """What a blocking client returned, or what its asynchronous twin will have: one test can drive both."""
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+async def every(items: Any) -> list[Any]:
+    """All that an iterator yields, blocking or not."""
+    return [item async for item in items] if hasattr(items, "__aiter__") else list(items)
+
+
+@contextlib.asynccontextmanager
+async def opened(client: Any) -> AsyncIterator[Any]:
+    """Either twin, closed at the end."""
+    if hasattr(client, "__aenter__"):
+        async with client:
+            yield client
+    else:
+        with client:
+            yield client
 
 
 @contextlib.contextmanager

@@ -1,14 +1,16 @@
 """The life of a bot ported from py-clob-client: only its import, its host and its key have changed.
 
 It speaks of outcome tokens, in the three spellings the drop-in takes: Polymarket's own long decimal ids,
-`<condition id>:NO`, and a bare condition id, which means Yes. It sends its numbers as floats.
+`<condition id>:NO`, and a bare condition id, which means Yes. It sends its numbers as floats. (§24, 13)
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from polysim_clob_client.client import ClobClient
@@ -67,6 +69,37 @@ def test_a_bot_finds_out_where_it_is_and_who_it_is(server: Server, bot: ClobClie
     bot.assert_level_2_auth()
 
 
+def test_a_bot_that_takes_on_other_credentials_is_somebody_else(server: Server, bot: ClobClient):
+    for persona in ("desk", "trader"):
+        bot.set_api_creds(ApiCreds(api_key=server.key(persona)))
+        assert bot.get_address() == str(server.user_id(persona))
+        assert bot.create_or_derive_api_creds().api_key == server.key(persona)
+    bot.set_api_creds(ApiCreds(api_key=server.key("revoked")))
+    bot.assert_level_2_auth()
+    with refused("INVALID_KEY", 401):
+        bot.get_address()
+
+
+def test_a_new_key_is_among_a_bots_own(server: Server, bot: ClobClient, trader: PolySimClient):
+    server.admin(f"/admin/cohorts/beta-2026-05/users/{server.user_id('trader')}", method="PUT")
+    created = trader.create_key(name="another")
+    assert [key["name"] for key in bot.get_api_keys()["apiKeys"] if key["id"] == created["id"]] == ["another"]
+
+
+def test_the_servers_clock_is_the_worlds(server: Server, bot: ClobClient):
+    before = datetime.fromisoformat(bot.get_ok()["timestamp"])
+    server.advance(3600)
+    assert datetime.fromisoformat(bot.get_ok()["timestamp"]) >= before + timedelta(hours=1)
+
+
+def test_a_closed_bot_asks_nothing_more(server: Server, market: Market):
+    bot = ClobClient(server.base_url, api_key=server.key("trader"))
+    assert Decimal(bot.get_midpoint(market.yes)["mid"]) == (market.bid + market.ask) / 2
+    bot.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        bot.get_midpoint(market.yes)
+
+
 def test_public_reads_need_no_key(server: Server, market: Market):
     with ClobClient(server.base_url) as visitor:
         assert visitor.get_order_book(market.yes).market == market.condition_id
@@ -89,6 +122,23 @@ def test_a_bot_walks_all_markets_by_cursor(bot: ClobClient, trader: PolySimClien
     assert all(row["is_hot"] for row in bot.get_sampling_markets()["data"])
 
 
+def test_a_resolved_market_is_closed_in_every_list_that_has_it(server: Server, bot: ClobClient, market: Market):
+    def states(page: dict[str, Any]) -> list[bool]:
+        return [row["closed"] for row in page["data"] if row["condition_id"] == market.condition_id]
+
+    reads = (
+        bot.get_markets,
+        bot.get_simplified_markets,
+        bot.get_sampling_markets,
+        bot.get_sampling_simplified_markets,
+    )
+    # On the first page of each: the most traded come first, and those are the hot ones.
+    assert [states(read()) for read in reads] == [[False]] * len(reads)
+    server.resolve(market, "Yes")
+    assert [states(read()) for read in reads] == [[True]] * len(reads)
+    assert bot.get_market(market.condition_id)["resolved_outcome"] == "Yes"
+
+
 @pytest.mark.parametrize("spelling", ["token", "label", "condition id"])
 def test_a_book_reads_the_same_in_every_spelling_of_its_token(bot: ClobClient, market: Market, spelling: str):
     token = {
@@ -104,6 +154,47 @@ def test_a_book_reads_the_same_in_every_spelling_of_its_token(bot: ClobClient, m
         float(market.ask),
     )
     assert book.hash
+
+
+def test_a_books_hash_changes_with_an_order_and_back_without_it(bot: ClobClient, market: Market):
+    both = [BookParams(market.yes), BookParams(f"{market.condition_id}:NO")]
+    before = [bot.get_order_book_hash(book) for book in bot.get_order_books(both)]
+    order = OrderArgs(token_id=market.yes, price=float(market.inside()), size=10, side=BUY)
+    placed = bot.create_and_post_order(order)
+    yes, no = bot.get_order_books(both)
+    assert (max(float(bid.price) for bid in yes.bids), min(float(ask.price) for ask in no.asks)) == (
+        float(market.inside()),
+        float(1 - Decimal(market.inside())),
+    )
+    during = [bot.get_order_book_hash(book) for book in (yes, no)]
+    assert not set(during) & set(before)
+    bot.cancel(str(placed["order_id"]))
+    assert [bot.get_order_book_hash(book) for book in bot.get_order_books(both)] == before
+
+
+def test_a_tick_size_is_remembered_until_it_is_forgotten(server: Server, bot: ClobClient, trader: PolySimClient):
+    market = pick_market(trader, tick="0.001", low="0.01", high="0.99")
+    assert bot.get_tick_size(market.yes) == 0.001
+    # Who may not read a book gets the SDK's default; so what is told now was remembered.
+    bot.set_api_creds(ApiCreds(api_key=server.key("revoked")))
+    assert bot.get_tick_size(market.yes) == 0.001
+    bot.clear_tick_size_cache(market.yes)
+    assert bot.get_tick_size(market.yes) == 0.01
+    bot.set_api_creds(ApiCreds(api_key=server.key("trader")))
+    bot.clear_tick_size_cache()
+    assert bot.get_tick_size(market.yes) == 0.001
+    placed = bot.create_and_post_order(OrderArgs(token_id=market.yes, price=0.001, size=50, side=BUY))
+    assert placed["status"] == "PENDING"
+
+
+def test_a_market_of_a_neg_risk_group_says_so_by_its_token(bot: ClobClient, trader: PolySimClient):
+    """What the market itself says, and its token: of both kinds there are some."""
+    told: dict[bool, int] = {True: 0, False: 0}
+    for row in trader.list_markets(limit=20, active_only=True):
+        is_grouped = trader.get_market(row["condition_id"])["neg_risk"]
+        assert bot.get_neg_risk(row["clob_token_ids"][1]) is is_grouped
+        told[is_grouped] += 1
+    assert min(told.values()) > 0
 
 
 def test_prices_are_of_the_side_an_order_would_rest_on(bot: ClobClient, market: Market):
@@ -125,6 +216,24 @@ def test_prices_are_of_the_side_an_order_would_rest_on(bot: ClobClient, market: 
         market.no: 1 - market.bid,
     }
     assert bot.calculate_market_price(market.yes, BUY, 100) == pytest.approx(float(market.ask))
+
+
+def test_every_price_follows_the_order_that_became_the_best(bot: ClobClient, market: Market):
+    price = Decimal(market.inside(2))
+    bot.create_and_post_order(OrderArgs(token_id=market.yes, price=float(price), size=30, side=BUY))
+    middle, spread = (price + market.ask) / 2, market.ask - price
+    no = f"{market.condition_id}:NO"
+    assert Decimal(bot.get_price(market.yes, BUY)["price"]) == price
+    assert Decimal(bot.get_price(no, SELL)["price"]) == 1 - price
+    asked = bot.get_prices([BookParams(market.yes, BUY), BookParams(no, SELL)])
+    assert {token: Decimal(each) for token, each in asked.items()} == {market.yes: price, no: 1 - price}
+    assert Decimal(bot.get_midpoint(market.yes)["mid"]) == middle
+    assert Decimal(bot.get_midpoints([BookParams(no)])[no]) == 1 - middle
+    assert Decimal(bot.get_spread(market.yes)["spread"]) == spread
+    assert Decimal(bot.get_spreads([BookParams(no)])[no]) == spread
+    # Thirty shares at the order's price, and ten more at the one below.
+    average = (30 * price + 10 * market.bid) / 40
+    assert bot.calculate_market_price(market.yes, SELL, 40) == pytest.approx(float(average))
 
 
 def test_what_a_bot_asks_of_a_market_before_it_trades(bot: ClobClient, market: Market):

@@ -1,7 +1,5 @@
 """The mirror of Polymarket's unified SDK: typed answers, which it checks more strictly than the other two.
-
-The spot price stream and `CryptoPricesSpec` are left out until the server has that stream.
-"""
+(§24, 14 and 15)"""
 
 from __future__ import annotations
 
@@ -24,7 +22,7 @@ from polysim_polymarket import (
     RejectedOrder,
     SecureClient,
 )
-from polysim_polymarket.streams import MarketSpec, UserSpec
+from polysim_polymarket.streams import CryptoPricesSpec, MarketSpec, UserSpec
 from polysim_sdk import PolySimClient
 
 from harness import OPENING_SIZES, Market, Server, dec, exact_cash, pick_market, pick_markets, refused, rest, take
@@ -345,3 +343,53 @@ async def test_a_user_subscription_tells_each_fill_as_a_trade_and_an_order(
         assert (payload.side, payload.outcome, payload.price) == ("BUY", "Yes", Decimal(here.inside()))
         assert payload.timestamp is not None
     assert (heard.payload.size, follow_up.payload.size_matched) == (5, 5)
+
+
+@pytest.mark.parametrize("client", [AsyncPublicClient, AsyncSecureClient])
+@pytest.mark.parametrize("source", ["chainlink", "binance"])
+async def test_a_crypto_subscription_tells_the_spot_price_of_its_source(
+    server: Server, trader: PolySimClient, client: type, source: str
+):
+    topic = f"prices.crypto.{source}"
+    server.pause()
+    price = trader.get_spot("ETH")["price"]
+    async with (
+        client(host=server.base_url, api_key=server.key("trader")) as bot,
+        await bot.subscribe(CryptoPricesSpec(topic=topic, symbols=["ETH"])) as events,
+        asyncio.timeout(20),
+    ):
+        event = await anext(events)
+        assert (event.topic, event.type) == (topic, "update")
+        assert (event.payload.symbol, event.payload.value) == ("ETH", Decimal(str(price)))
+        before = event.timestamp
+        server.advance(300)
+        while event.timestamp == before:
+            event = await anext(events)
+        assert (event.timestamp - before).total_seconds() == pytest.approx(300, abs=1)
+        assert event.payload.value == Decimal(str(trader.get_spot("ETH")["price"]))
+
+
+async def test_a_crypto_subscription_without_symbols_tells_every_asset(server: Server, trader: PolySimClient):
+    wanted = set(trader.get_spots()["supported_symbols"])
+    async with (
+        AsyncPublicClient(host=server.base_url) as bot,
+        await bot.subscribe(CryptoPricesSpec(topic="prices.crypto.chainlink")) as events,
+        asyncio.timeout(10),
+    ):
+        while wanted:
+            wanted.discard((await anext(events)).payload.symbol)
+
+
+async def test_a_public_client_with_a_key_follows_a_market(server: Server, desk: PolySimClient, market: Market):
+    price = Decimal(market.inside())
+    async with (
+        AsyncPublicClient(host=server.base_url, api_key=server.key("whale")) as bot,
+        await bot.subscribe(MarketSpec(asset_ids=[f"{market.condition_id}:NO"])) as events,
+        asyncio.timeout(10),
+    ):
+        event = await anext(events)
+        assert event.payload.price_changes[0].best_ask == 1 - market.bid
+        rest(desk, market, str(price))
+        while event.payload.price_changes[0].best_ask != 1 - price:
+            event = await anext(events)
+        assert event.payload.market == market.condition_id

@@ -1,4 +1,5 @@
-"""The native client, `polysim_sdk.PolySimClient`, against our server: what a bot reads, trades and is refused."""
+"""The native client, `polysim_sdk.PolySimClient`, against our server: what a bot reads, trades and is refused.
+(§24, 1 and 8 to 11)"""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ OPENING = Decimal(10_000)
 NOBODYS_MARKET = "0x" + "0" * 64
 
 
-# -- Who asks --
+# -- Who asks (§24, 1) --
 
 
 def test_without_a_key_public_data_is_served_and_anything_else_asks_for_one(public: PolySimClient):
@@ -374,7 +375,7 @@ def test_a_window_trades_until_it_closes_pays_its_winner_and_the_next_one_opens(
         trader.place_order(market_id=window["condition_id"], side="BUY", outcome="UP", quantity=5, price="0.99")
 
 
-# -- Market orders --
+# -- Market orders (§24, 8) --
 
 
 @pytest.mark.parametrize("quantity", [10, 10.0, "10", "10.0"])
@@ -506,7 +507,7 @@ def test_more_than_four_decimals_of_a_share_are_cut_off(trader: PolySimClient, m
     assert dec(take(trader, market, "10.12349")["quantity"]) == Decimal("10.1234")
 
 
-# -- Resting orders --
+# -- Resting orders (§24, 8) --
 
 
 def test_a_limit_order_rests_at_its_price_until_another_trader_takes_it(
@@ -715,7 +716,7 @@ def test_shares_that_are_not_there_or_already_offered_cannot_be_sold(trader: Pol
         take(trader, market, 10, side="SELL", outcome="No")
 
 
-# -- Asked twice --
+# -- Asked twice (§24, 9) --
 
 
 def test_an_order_asked_twice_is_placed_once(trader: PolySimClient, market: Market):
@@ -755,7 +756,7 @@ def test_two_users_may_use_the_same_key(trader: PolySimClient, desk: PolySimClie
     assert mine["order_id"] != theirs["order_id"]
 
 
-# -- Batches --
+# -- Batches (§24, 10) --
 
 
 def test_a_batch_answers_each_order_in_turn_and_one_failure_undoes_nothing(trader: PolySimClient, market: Market):
@@ -799,7 +800,7 @@ def test_a_batch_above_the_plans_size_is_refused_whole(trader: PolySimClient, ma
     assert trader.list_orders() == []
 
 
-# -- Canceling --
+# -- Canceling (§24, 11) --
 
 
 def test_a_canceled_order_gives_its_money_back_and_stays_canceled(
@@ -983,7 +984,7 @@ def test_trades_in_polymarkets_shape(trader: PolySimClient, market: Market):
     assert trader.data_trades(after=int(time.time()) + 3600)["data"] == []
 
 
-# -- The account --
+# -- The account (§24, 12) --
 
 
 def test_the_account_adds_up_to_the_micro_dollar(trader: PolySimClient, desk: PolySimClient):

@@ -1,16 +1,21 @@
-"""The sockets: the SDK's two streams, and the two channels in Polymarket's shape with the library under it."""
+"""What the server tells by itself: the SDK's two sockets, its stream of spot prices, and the two channels in
+Polymarket's shape with the library under it. (§24, 15)"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import httpx
 import pytest
 from polysim_sdk import AsyncPolySimClient, PolySimClient
+from polysim_sdk.sse import aspot_stream, spot_stream
 from polysim_sdk.ws import aexecutions_stream, aprices_stream, executions_stream, prices_stream
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -20,8 +25,10 @@ from harness import (
     Market,
     Server,
     dec,
+    done,
     expect,
     expect_next,
+    opened,
     pick_market,
     pick_markets,
     rest,
@@ -232,6 +239,160 @@ async def test_a_stream_resumes_by_itself_when_the_server_comes_back(tmp_path_fa
         server.stop()
 
 
+# -- Spot prices --
+
+
+# How a source of spot prices is called by what is streamed of it.
+SOURCES = {
+    "chainlink": {"chainlink", "chainlink_rtds"},
+    "binance": {"binance", "polymarket_rtds", "relay_binance"},
+}
+
+
+@asynccontextmanager
+async def spot(client: Any, *symbols: str, **options: Any) -> AsyncIterator[Callable[..., Any]]:
+    """The stream of either client: a function that waits for the next event of a kind that fits."""
+    is_async = isinstance(client, AsyncPolySimClient)
+    stream = (aspot_stream if is_async else spot_stream)(client, list(symbols) or None, **options)
+
+    async def heard(kind: str, that: Callable[[Any], bool] = lambda _: True) -> Any:
+        async with asyncio.timeout(10):
+            while True:
+                event = await anext(stream) if is_async else next(stream)
+                # A batch is its updates, one by one.
+                batch = event["data"]["updates"] if event["event"] == f"{kind}_batch" else []
+                for data in batch or ([event["data"]] if event["event"] == kind else []):
+                    if that(data):
+                        return data
+
+    try:
+        yield heard
+    finally:
+        await done(stream.aclose() if is_async else stream.close())
+
+
+@pytest.mark.parametrize("source", SOURCES)
+async def test_a_spot_price_is_streamed_as_it_stands_and_as_it_moves(server: Server, native: type, source: str):
+    server.pause()
+    async with (
+        opened(native(base_url=server.base_url)) as client,
+        spot(client, "BTC", crypto_source=source) as heard,
+    ):
+        price = (await done(client.get_spot("BTC")))["price"]
+        first = await heard("crypto_price")
+        assert (first["symbol"], first["price"]) == ("BTC", price)
+        assert first["source"] in SOURCES[source]
+        then = datetime.fromisoformat(first["timestamp"])
+
+        def passed(data: dict[str, Any]) -> float:
+            return (datetime.fromisoformat(data["timestamp"]) - then).total_seconds()
+
+        server.advance(300)
+        later = await heard("crypto_price", lambda data: passed(data) > 1)
+        assert passed(later) == pytest.approx(300, abs=1)
+        assert (later["symbol"], later["source"]) == ("BTC", first["source"])
+        assert later["price"] == (await done(client.get_spot("BTC")))["price"]
+
+
+async def test_a_spot_stream_has_the_symbols_it_was_asked_for_once_a_second(server: Server, native: type):
+    server.pause()
+    async with (
+        opened(native(api_key=server.key("trader"), base_url=server.base_url)) as client,
+        spot(client, "BTC", "ETH", crypto_source="chainlink") as heard,
+    ):
+        prices = {symbol: (await done(client.get_spot(symbol)))["price"] for symbol in ("BTC", "ETH")}
+        await heard("crypto_price")
+        began = time.monotonic()
+        # The world's time stands, so that nothing moves: they are told all the same.
+        told = [await heard("crypto_price") for _ in range(6)]
+        assert time.monotonic() - began < 4
+        assert {(data["symbol"], data["price"]) for data in told} == set(prices.items())
+
+
+async def test_without_a_symbol_a_spot_stream_has_them_all(server: Server, native: type):
+    async with (
+        opened(native(base_url=server.base_url)) as client,
+        spot(client, crypto_source="chainlink") as heard,
+    ):
+        missing = set((await done(client.get_spots()))["supported_symbols"])
+        assert "BTC" in missing
+        while missing:
+            missing.discard((await heard("crypto_price"))["symbol"])
+
+
+async def test_a_spot_stream_begins_with_the_markets_it_was_asked_for_and_follows_them(
+    server: Server, native: type, trader: PolySimClient, desk: PolySimClient
+):
+    here, elsewhere = pick_markets(trader, 2)
+    price = Decimal(here.inside())
+    async with opened(native(base_url=server.base_url)) as client:
+        stream = spot(client, "BTC", condition_ids=[here.condition_id], background=True)
+        async with stream as heard:
+            snapshot = await heard("snapshot")
+            assert snapshot["prices"].keys() == {here.condition_id}
+            opening = snapshot["prices"][here.condition_id]
+            assert (dec(opening["best_bid"]), dec(opening["best_ask"])) == (here.bid, here.ask)
+
+            rest(desk, elsewhere, elsewhere.inside())
+            rest(desk, here, str(price))
+            told: list[str] = []
+
+            def is_best(data: dict[str, Any]) -> bool:
+                told.append(data["condition_id"])
+                return dec(data["best_bid"]) == price
+
+            moved = await heard("market_price", is_best)
+            assert dec(moved["best_ask"]) == here.ask
+
+            take(trader, here, 10, outcome="No", price=str(1 - price))
+            traded = await heard("market_price", lambda data: dec(data["buy"]) == price)
+            assert dec(traded["last_trade_size"]) == 10
+            assert dec(traded["sell"]) == 1 - price
+            assert {*told, traded["condition_id"]} == {here.condition_id}
+
+
+async def test_a_quiet_spot_stream_shows_that_it_lives(server: Server, native: type, trader: PolySimClient):
+    market = pick_market(trader)
+    async with (
+        opened(native(base_url=server.base_url)) as client,
+        spot(client, "BTC", condition_ids=[market.condition_id]) as heard,
+    ):
+        await heard("snapshot")
+        began = time.monotonic()
+        first = await heard("keepalive")
+        assert time.monotonic() - began < 6
+        assert isinstance(first["n"], int)
+        assert datetime.fromisoformat(first["ts"]).utcoffset() is not None
+
+
+def test_a_spot_stream_is_not_kept_by_a_cache_and_is_cut_but_never_ended(server: Server):
+    """A clean end would have the SDK come back at once and without pause, again and again."""
+    with httpx.stream("GET", f"{server.base_url}/prices/stream?crypto=BTC") as stream:
+        assert (stream.status_code, stream.headers["Cache-Control"]) == (200, "no-cache")
+        assert stream.headers["Content-Type"].partition(";")[0] == "text/event-stream"
+        lines = stream.iter_lines()
+        assert next(lines).startswith("event: ")
+        server.stop()
+        with pytest.raises(httpx.TransportError):
+            list(lines)
+
+
+async def test_a_spot_stream_resumes_by_itself_when_the_server_comes_back(serve: Callable[..., Server]):
+    server = serve(durability="process")
+    async with (
+        AsyncPolySimClient(base_url=server.base_url) as client,
+        spot(client, "BTC", crypto_source="chainlink") as heard,
+    ):
+        before = await heard("crypto_price")
+        port = server.port
+        await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(server.start, port=port)
+        server.advance(3600)
+        moved = (await client.get_spot("BTC"))["timestamp"]
+        after = await heard("crypto_price", lambda data: data["timestamp"] >= moved)
+        assert datetime.fromisoformat(after["timestamp"]) > datetime.fromisoformat(before["timestamp"])
+
+
 # -- Who may connect --
 
 
@@ -262,6 +423,19 @@ async def test_one_token_opens_as_many_sockets_as_the_plan_has(server: Server, t
             await connection.expect("connected")
         async with socket(server, path) as fourth:
             assert await fourth.closed() == (4002, "Maximum WebSocket connections exceeded")
+
+
+async def test_a_token_of_a_key_that_was_deleted_opens_no_socket_and_ends_none(server: Server):
+    first = PolySimClient.bootstrap(jwt=server.jwt("newcomer"), name="first", base_url=server.base_url)
+    with PolySimClient(api_key=first["raw_key"], base_url=server.base_url) as owner:
+        path = f"/v1/ws/prices?token={owner.ws_token()['token']}"
+        async with socket(server, path) as early:
+            await early.expect("connected")
+            owner.delete_key(first["id"])
+            async with socket(server, path) as late:
+                assert await late.closed() == (4001, "Invalid or expired token")
+            await early.send({"action": "ping"})
+            await early.expect("pong")
 
 
 # -- In Polymarket's shape --
