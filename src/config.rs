@@ -46,6 +46,8 @@ pub struct Settings {
     /// Whether the runtime allowlist is enforced; none for what the scenario says.
     #[serde(default, deserialize_with = "optional_switch")]
     pub allowlist: Option<bool>,
+    /// PolySimulator's error bodies: `pm` or `structured`.
+    pub error_envelope: EnvelopeName,
     /// The HS256 secret of Supabase-style tokens; none, or an empty one, to derive it from the seed.
     #[serde(skip_serializing)]
     pub jwt_secret: Option<String>,
@@ -61,6 +63,16 @@ pub enum DurabilityName {
     Process,
     /// No file at all.
     Memory,
+}
+
+/// The names of PolySimulator's error bodies (polysimulator.md §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum EnvelopeName {
+    /// `{"error": "<sentence>"}`.
+    Pm,
+    /// `{"error": "<CODE>", "message": "<sentence>"}`.
+    Structured,
 }
 
 /// The names of [`ClockMode`].
@@ -110,13 +122,14 @@ impl Default for Settings {
             closed_beta_mode: None,
             self_serve_issuance: None,
             allowlist: None,
+            error_envelope: EnvelopeName::Pm,
             jwt_secret: None,
         }
     }
 }
 
 /// The variables that are settings. Others with the prefix belong to somebody else.
-const VARIABLES: [&str; 15] = [
+const VARIABLES: [&str; 16] = [
     "listen",
     "data",
     "scenario",
@@ -132,6 +145,7 @@ const VARIABLES: [&str; 15] = [
     "closed_beta_mode",
     "self_serve_issuance",
     "allowlist",
+    "error_envelope",
 ];
 
 impl Settings {

@@ -1,6 +1,6 @@
 //! `papertape serve`: a world behind its surfaces, until a signal ends it.
 
-use crate::config::{ClockName, DurabilityName, Settings};
+use crate::config::{ClockName, DurabilityName, EnvelopeName, Settings};
 use crate::http::{self, Guard, Listen};
 use crate::identity::GateChange;
 use crate::service::Service;
@@ -64,6 +64,9 @@ pub(super) struct Flags {
     /// Whether only users on the allowlist come in [default: as the scenario says]
     #[arg(long, value_name = "BOOL")]
     allowlist: Option<bool>,
+    /// The shape of PolySimulator's error bodies [default: pm]
+    #[arg(long)]
+    error_envelope: Option<EnvelopeName>,
     /// A TOML file of these settings
     #[arg(long, value_name = "FILE", env = "PAPERTAPE_CONFIG")]
     config: Option<PathBuf>,
@@ -91,6 +94,7 @@ impl Flags {
         say("closed_beta_mode", self.closed_beta_mode.map(Value::from));
         say("self_serve_issuance", self.self_serve_issuance.map(Value::from));
         say("allowlist", self.allowlist.map(Value::from));
+        say("error_envelope", self.error_envelope.map(|envelope| json!(envelope)));
         Value::Object(said)
     }
 }
@@ -142,12 +146,14 @@ impl Running {
             listeners.iter().map(std::net::TcpListener::local_addr).collect::<Result<_, _>>()?;
         let hosts = addresses.iter().map(|address| address.ip().to_string()).collect();
         let service = Service::new(Arc::clone(&world), settings.rate_limits);
+        let choices =
+            surface::Choices { structured_errors: settings.error_envelope == EnvelopeName::Structured };
         let server = http::serve(
             listeners,
             settings.workers.max(1),
             (Guard::new(hosts, settings.open), surface::refuse),
             move |app| {
-                surface::mount(app, &service);
+                surface::mount(app, &service, choices);
             },
         )?;
         let handle = server.handle();

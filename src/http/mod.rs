@@ -34,7 +34,7 @@ pub enum BodyFailure {
 
 /// How long a body may take, on the wall: a caller that stops in the middle holds a connection, and a place among
 /// the requests under way.
-const BODY_WITHIN: Duration = Duration::from_secs(15);
+pub const BODY_WITHIN: Duration = Duration::from_secs(15);
 
 /// The whole body of a request, as it was sent: nothing is decompressed.
 ///

@@ -38,8 +38,19 @@ const fn surfaces_len() -> usize {
     if cfg!(feature = "polysim") { 2 } else { 1 }
 }
 
+/// What of the surfaces a user may choose.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Choices {
+    /// PolySimulator's error bodies: the later documents' instead of the usual ones.
+    pub structured_errors: bool,
+}
+
 /// Puts every surface on one app.
-pub fn mount(app: &mut ServiceConfig, service: &Service) {
+pub fn mount(app: &mut ServiceConfig, service: &Service, choices: Choices) {
     app.app_data(Data::new(service.clone()));
+    #[cfg(feature = "polysim")]
+    app.app_data(Data::new(polysim::envelope(choices.structured_errors)));
+    #[cfg(not(feature = "polysim"))]
+    let Choices { structured_errors: _ } = choices;
     http::mount(app, &surfaces(), owner);
 }

@@ -287,6 +287,28 @@ fn done_order(server: &Server) -> u64 {
 }
 
 #[test]
+fn the_later_documents_error_bodies_can_be_had_and_polymarkets_own_stay() {
+    let options = crate::harness::Options::default().with("PAPERTAPE_ERROR_ENVELOPE", "structured");
+    let server = Server::start(options);
+    for (path, code, body) in [
+        ("/v1/me", "MISSING_AUTH", None),
+        ("/v1/nothing", "NOT_FOUND", None),
+        ("/v1/price?token_id=1&side=x", "HTTP_400", Some(json!({"error": "Invalid side"}))),
+        ("/v1/fee-rate", "INVALID_TOKEN_ID", Some(json!({"error": "Invalid token id"}))),
+    ] {
+        let answer = server.get(path).send();
+        assert_eq!(answer.code(), code, "{path}: {}", answer.text);
+        let structured = json!({"error": code, "message": answer.json["message"]});
+        assert_eq!(answer.json, body.unwrap_or(structured), "{path}");
+    }
+    let plan = server.post("/v1/account/reset-api-balance", &json!({})).key("reader").send();
+    assert_eq!(
+        (&plan.json["error"], &plan.json["upgrade_url"]),
+        (&json!("UPGRADE_REQUIRED"), &json!("/pricing"))
+    );
+}
+
+#[test]
 fn a_request_id_is_echoed_if_it_is_visible_ascii_and_not_too_long() {
     let server = Server::in_memory();
     let longest = "x".repeat(128);

@@ -2,7 +2,7 @@
 
 use super::auth::{Access, Stranger};
 use super::entry::Entry;
-use super::error::Failure;
+use super::error::{Envelope, Failure};
 use crate::http::{self, Endpoint, Socket, X_REQUEST_ID, cors, header};
 use crate::service::Service;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
@@ -237,7 +237,8 @@ pub(super) fn render(request: &HttpRequest, answer: Answer) -> HttpResponse {
             if let Some(seconds) = failure.retry_after {
                 response.insert_header(("Retry-After", seconds.to_string()));
             }
-            let body = failure.body(verbose, id.to_str().unwrap_or_default());
+            let envelope = request.app_data::<Data<Envelope>>().map(|known| ***known).unwrap_or_default();
+            let body = failure.body(envelope, verbose, id.to_str().unwrap_or_default());
             response.insert_header((X_REQUEST_ID.clone(), id));
             response.json(body)
         }

@@ -51,7 +51,7 @@ struct WhichToken {
 /// The token named by the query. Empty counts as missing.
 fn token_id(query: &WhichToken) -> Result<&str, Failure> {
     let token = query.token_id.as_deref().map(str::trim).filter(|token| !token.is_empty());
-    token.ok_or_else(|| Failure::new(400, "INVALID_TOKEN_ID", "Invalid token id"))
+    token.ok_or_else(|| Failure::verbatim(400, "INVALID_TOKEN_ID", "Invalid token id"))
 }
 
 /// The token named by the path, or else by the query.
@@ -122,7 +122,7 @@ fn side(text: Option<&str>) -> Result<Side, Failure> {
     match text.map(str::to_ascii_uppercase).as_deref() {
         Some("BUY") => Ok(Side::Buy),
         Some("SELL") => Ok(Side::Sell),
-        Some(_) | None => Err(Failure::new(400, "HTTP_400", "Invalid side")),
+        Some(_) | None => Err(Failure::verbatim(400, "HTTP_400", "Invalid side")),
     }
 }
 
@@ -230,7 +230,7 @@ async fn get_tick_size(call: Call<Anyone>) -> Answer {
 async fn get_neg_risk(call: Call<Anyone>) -> Answer {
     let token = token_of(&call)?;
     // Polymarket's own words, letter for letter (§7.3).
-    let unknown = || Failure::new(404, "MARKET_NOT_FOUND", "market not found");
+    let unknown = || Failure::verbatim(404, "MARKET_NOT_FOUND", "market not found");
     let (_, _, spec) = listed(&call.service, &token).ok_or_else(unknown)?;
     Ok(Reply::json(&json!({"neg_risk": spec.facts.neg_risk})))
 }
@@ -239,9 +239,9 @@ async fn get_fee_rate(call: Call<Anyone>) -> Answer {
     let query: WhichToken = call.query()?;
     let token = token_id(&query)?;
     if !token.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Err(Failure::new(400, "INVALID_TOKEN_ID", "Invalid token id"));
+        return Err(Failure::verbatim(400, "INVALID_TOKEN_ID", "Invalid token id"));
     }
-    let unknown = || Failure::new(404, "TOKEN_NOT_FOUND", "fee rate not found for market");
+    let unknown = || Failure::verbatim(404, "TOKEN_NOT_FOUND", "fee rate not found for market");
     let (_, _, spec) = listed(&call.service, token).ok_or_else(unknown)?;
     let rate = spec.fees.rate_bps;
     Ok(Reply::json(&json!({"base_fee": if rate == 0 { 0 } else { BASE_FEE }, "fee_rate_bps": rate})))

@@ -10,10 +10,22 @@ use serde_json::{Map, Value, json};
 const CLOSED_BETA: &str = "API access is in closed beta. New keys are issued to approved cohorts only. Apply via \
                            the waitlist; we'll email you when a cohort opens.";
 
+/// The two bodies the service's documents know (§7.1). The SDK reads both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::surface) enum Envelope {
+    /// One field, holding the sentence.
+    #[default]
+    Pm,
+    /// The code under `error` and the sentence under `message`.
+    Structured,
+}
+
 /// A refusal: status, stable code and a sentence.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
     pub(super) status: u16,
+    /// Whether it is Polymarket's own body, the same in both envelopes (§7.3).
+    pub(super) is_verbatim: bool,
     /// Goes into `X-Polysim-Code`.
     pub(super) code: &'static str,
     pub(super) message: String,
@@ -30,6 +42,7 @@ impl Failure {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
+            is_verbatim: false,
             code,
             message: message.into(),
             retry_after: None,
@@ -37,6 +50,11 @@ impl Failure {
             details: None,
             root: None,
         }
+    }
+
+    /// As Polymarket says it, word for word.
+    pub(super) fn verbatim(status: u16, code: &'static str, message: &str) -> Self {
+        Self { is_verbatim: true, ..Self::new(status, code, message) }
     }
 
     /// A schema failure of a body: 422, naming the member.
@@ -107,8 +125,8 @@ impl Failure {
         Self::new(400, "INVALID_BODY", format!("Request body is not valid JSON: {why}"))
     }
 
-    /// The default body: one field, holding the sentence. Verbose: four (§7.1, §7.2).
-    pub(super) fn body(&self, verbose: bool, request_id: &str) -> Value {
+    /// The body of an envelope (§7.1). Verbose: four members (§7.2).
+    pub(super) fn body(&self, envelope: Envelope, verbose: bool, request_id: &str) -> Value {
         if verbose {
             let hints = || self.root.as_deref().cloned().map(Value::Object);
             return json!({
@@ -119,7 +137,13 @@ impl Failure {
             });
         }
         let mut body = self.root.as_deref().cloned().unwrap_or_default();
-        body.insert("error".to_owned(), Value::String(self.message.clone()));
+        let mut say = |name: &str, text: &str| body.insert(name.to_owned(), text.into());
+        if envelope == Envelope::Structured && !self.is_verbatim {
+            say("error", self.code);
+            say("message", &self.message);
+        } else {
+            say("error", &self.message);
+        }
         Value::Object(body)
     }
 }

@@ -28,6 +28,12 @@ mod wallets;
 mod wire;
 
 use crate::http::Surface;
+use error::Envelope;
+
+/// The error bodies that were chosen.
+pub(super) fn envelope(structured: bool) -> Envelope {
+    if structured { Envelope::Structured } else { Envelope::Pm }
+}
 
 /// Everything this surface answers.
 pub(super) fn surface() -> Surface {
