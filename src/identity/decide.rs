@@ -39,7 +39,10 @@ impl Identity {
                 Ok(vec![Event::KeyDisabled(*key)])
             }
             Command::IssueBetaKey { whom, print, name, until, cohort } => {
-                let key = beta_key(at, print, name.as_deref(), *until);
+                let key = Key {
+                    permissions: self.tiers.usual(Tier::Enterprise),
+                    ..beta_key(at, print, name.as_deref(), *until)
+                };
                 self.issue_beta(at, whom, key, cohort.as_deref())
             }
             Command::Allow(user, allowed) => self.of_user(*user, Event::UserAllowed(*user, *allowed)),
@@ -141,7 +144,7 @@ impl Identity {
             // Everything but an enterprise contract can be bought.
             return Err(if tier == Tier::Enterprise { Reject::NotEntitled } else { Reject::UpgradeNeeded });
         }
-        let usual = Permissions::usual(tier);
+        let usual = self.tiers.usual(tier);
         let permissions = wanted.permissions.unwrap_or(usual);
         if permissions.include(Permission::Trade) && !usual.include(Permission::Trade) {
             return Err(Reject::UpgradeNeeded);
@@ -273,7 +276,6 @@ fn beta_key(at: Timestamp, print: &Print, name: Option<&str>, until: Timestamp) 
     Key {
         name: name.map(str::to_owned),
         tier: Tier::Enterprise,
-        permissions: Permissions::usual(Tier::Enterprise),
         expires_at: Some(until),
         beta_until: Some(until),
         ..fresh(UserId::default(), Scheme::Polysim, print, at)

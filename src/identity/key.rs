@@ -62,15 +62,6 @@ impl Permissions {
         Self { read: has(Permission::Read), trade: has(Permission::Trade) }
     }
 
-    /// What a key of a tier may do unless less is asked for (polysimulator.md §4.9).
-    #[must_use]
-    pub const fn usual(tier: Tier) -> Self {
-        match tier {
-            Tier::Free => Self::READ,
-            Tier::Pro | Tier::ProPlus | Tier::Enterprise => Self::TRADE,
-        }
-    }
-
     /// Whether a permission is among them.
     #[must_use]
     pub const fn include(self, permission: Permission) -> bool {

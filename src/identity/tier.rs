@@ -1,5 +1,6 @@
 //! Plans and their limits.
 
+use super::key::Permissions;
 use crate::types::Usd;
 use serde::{Deserialize, Serialize};
 
@@ -61,6 +62,10 @@ pub struct TierRules {
     pub sandbox_baseline: Usd,
     /// How often the MAIN wallet may be reset in 30 days; none for as often as one likes.
     pub main_resets_max: Option<u32>,
+    /// Whether its keys trade unless less is asked for (polysimulator.md §4.9).
+    pub trades: bool,
+    /// Orders of one user in one UTC day, over all its keys (§6.6); none for as many as one likes.
+    pub orders_per_day_max: Option<u32>,
 }
 
 /// Requests of one address without a key: a plain rate.
@@ -93,6 +98,12 @@ pub struct Tiers {
 }
 
 impl Tiers {
+    /// What a key of a plan may do unless less is asked for.
+    #[must_use]
+    pub const fn usual(&self, tier: Tier) -> Permissions {
+        if self.of(tier).trades { Permissions::TRADE } else { Permissions::READ }
+    }
+
     /// The limits of one plan.
     #[must_use]
     pub const fn of(&self, tier: Tier) -> &TierRules {

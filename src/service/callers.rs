@@ -195,7 +195,7 @@ impl Service {
             key: None,
             user,
             tier: found.plan,
-            permissions: Permissions::usual(found.plan),
+            permissions: directory.identity.tiers().usual(found.plan),
             cut_off: false,
         })
     }

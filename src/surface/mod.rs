@@ -49,7 +49,7 @@ pub struct Choices {
 pub fn mount(app: &mut ServiceConfig, service: &Service, choices: Choices) {
     app.app_data(Data::new(service.clone()));
     #[cfg(feature = "polysim")]
-    app.app_data(Data::new(polysim::envelope(choices.structured_errors)));
+    polysim::configure(app, choices.structured_errors);
     #[cfg(not(feature = "polysim"))]
     let Choices { structured_errors: _ } = choices;
     http::mount(app, &surfaces(), owner);

@@ -182,6 +182,12 @@ pub enum Reject {
     /// The market was not resolved yet.
     #[error("market is not resolved")]
     MarketNotResolved,
+    /// The plan's orders of this UTC day are used up.
+    #[error("no more orders today")]
+    DailyOrdersUsed {
+        /// Seconds until the next day begins.
+        resets_in: u32,
+    },
     /// A limit of the exchange itself was reached.
     #[error("the limit of {0} was reached")]
     LimitReached(String),

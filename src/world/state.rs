@@ -4,6 +4,7 @@
 //! same to the last byte of [`State::digest`].
 
 mod claims;
+mod daily;
 mod people;
 mod wallets;
 
@@ -15,6 +16,7 @@ use crate::exchange::{self, Event, Exchange};
 use crate::identity::Identity;
 use crate::types::{AccountId, MarketId, OrderId, Price, Reject, Sequence, Shares, Side, Timestamp, index};
 use claims::Claims;
+use daily::DailyOrders;
 use people::Done;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -50,6 +52,8 @@ struct About {
     series: Vec<Series>,
     switches: BTreeMap<AccountId, Timestamp>,
     claims: Claims,
+    /// Orders of those whose plan allows only so many a day.
+    daily: DailyOrders,
 }
 
 /// A state in canonical form.
@@ -95,6 +99,7 @@ impl State {
                 series: Vec::new(),
                 switches: BTreeMap::new(),
                 claims: Claims::default(),
+                daily: DailyOrders::default(),
             },
         }
     }
@@ -147,7 +152,11 @@ impl State {
                 {
                     return Ok(Receipt::Replayed(earlier));
                 }
+                let is_counted = self.has_an_order_left(*by, user, at)?;
                 let receipt = self.exchange.apply(at, &exchange::Command::Place(*order), events)?;
+                if is_counted {
+                    self.about.daily.count(user, at);
+                }
                 if let (Some(claim), exchange::Receipt::Placed { order, .. }) = (claim, receipt) {
                     self.about.claims.remember(user, claim, order, at);
                 }
@@ -240,6 +249,7 @@ impl State {
             series: genesis.series.clone(),
             switches: BTreeMap::new(),
             claims: Claims::default(),
+            daily: DailyOrders::default(),
         };
         notes.push(Note::Began { epoch });
         Ok(Receipt::Done)

@@ -313,7 +313,7 @@ users = [
 
 [tiers]
 anonymous = { requests_per_second = 10, requests_per_minute = 600, bootstraps_per_minute = 1, bootstraps_per_hour = 5 }
-free = { requests_per_second = 2, requests_per_minute = 120, ws_connections_max = 1, batch_size_max = 1, in_flight_max = 4, baseline = "0.00", sandboxes_max = 0, sandbox_baseline = "0.00" }
+free = { requests_per_second = 2, requests_per_minute = 120, ws_connections_max = 1, batch_size_max = 1, in_flight_max = 4, baseline = "0.00", sandboxes_max = 0, sandbox_baseline = "0.00", trades = false }
 pro = { requests_per_second = 30, requests_per_minute = 1800, ws_connections_max = 3, batch_size_max = 5, in_flight_max = 9, baseline = "10000.00", sandboxes_max = 3, sandbox_baseline = "10000.00" }
 pro_plus = { requests_per_second = 60, requests_per_minute = 3600, ws_connections_max = 10, batch_size_max = 10, in_flight_max = 12, baseline = "25000.00", sandboxes_max = 10, sandbox_baseline = "25000.00" }
 enterprise = { requests_per_second = 100, requests_per_minute = 6000, ws_connections_max = 50, batch_size_max = 25, in_flight_max = 12, baseline = "10000.00", sandboxes_max = 25, sandbox_baseline = "25000.00" }

@@ -241,3 +241,47 @@ fn without_rate_limits_nothing_is_counted_and_every_cap_stays() {
     let answer = server.post("/v1/orders/batch", &batch).key("trader").send();
     answer.refused("a batch beyond the tier", 400, "BATCH_LIMIT_EXCEEDED");
 }
+
+/// The service's later rule for free plans, which a scenario turns on (polysimulator.md §4.9, §6.6).
+#[test]
+fn a_free_plan_that_trades_has_a_hundred_dollars_and_a_hundred_orders_a_day() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let usual = include_str!("../../fixtures/scenario/default.toml");
+    let later = usual.replace("trades = false", "trades = true, orders_per_day_max = 100").replacen(
+        "baseline = \"0.00\"",
+        "baseline = \"100.00\"",
+        1,
+    );
+    std::fs::write(file.path(), later).expect("written");
+    let arguments = vec!["--scenario".to_owned(), file.path().display().to_string()];
+    let server = Server::start(Options { arguments, ..Options::default() });
+    let market = server.markets(1).remove(0);
+    let order = market.limit("BUY", 1, 5);
+    let place = |key: &str| server.post("/v1/orders", &order).header("X-API-Key", key).send();
+    let (own, jwt) = (server.key("reader").to_owned(), server.persona("reader", "jwt"));
+    let cash = server.get("/v1/account/balance").key("reader").send().ok("its cash");
+    assert_eq!(cash["starting_balance"], "100.00");
+    let admin = server.request("PUT", "/admin/gates").json(&json!({"closed_beta": false}));
+    admin.header("X-Admin-Token", server.admin_token()).send().ok("open");
+    let second = server.post("/v1/keys", &json!({})).bearer(jwt).send();
+    assert_eq!(second.json["permissions"], json!(["read", "trade"]), "{}", second.text);
+    let second = second.json["raw_key"].as_str().expect("a key");
+    for count in 0..50 {
+        assert_eq!((place(&own).status, place(second).status), (200, 200), "{count}");
+    }
+    let refused = place(second);
+    refused.refused("the hundred and first", 429, "RATE_LIMIT_EXCEEDED");
+    let wait: i64 = refused.header("retry-after").parse().expect("seconds");
+    let now = now_ms(&server) / 1_000;
+    assert!((0..=1).contains(&((now + wait) % 86_400)), "until midnight in UTC: {wait}");
+    assert_eq!(server.get("/v1/orders?limit=1").key("reader").send().ok("orders")["total_hint"], 100);
+    assert_eq!(
+        server.post("/v1/orders", &order).key("trader").send().status,
+        200,
+        "other plans have no such limit"
+    );
+    server.advance(wait);
+    assert_eq!(place(&own).status, 200, "the next day");
+    let reset = server.post("/v1/account/reset-api-balance", &json!({})).key("reader").send();
+    assert_eq!((reset.status, reset.code()), (402, "UPGRADE_REQUIRED"), "once is once");
+}

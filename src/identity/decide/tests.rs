@@ -1,5 +1,5 @@
 use super::*;
-use crate::identity::{Cohort, Gates, Tiers, hash_secret};
+use crate::identity::{Cohort, Gates, TierRules, Tiers, hash_secret};
 use crate::types::KeyId;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
@@ -15,7 +15,9 @@ struct World {
 impl World {
     fn of(user: User, gates: Gates) -> Self {
         let cohort = Cohort { label: "spring".to_owned(), cap: 2, cutoff: None };
-        let mut identity = Identity::new(gates, Tiers::default(), vec![cohort]);
+        let pays = TierRules { trades: true, ..TierRules::default() };
+        let tiers = Tiers { pro: pays, pro_plus: pays, enterprise: pays, ..Tiers::default() };
+        let mut identity = Identity::new(gates, tiers, vec![cohort]);
         let user = identity.add_user(user);
         Self { identity, user, keys: 0 }
     }

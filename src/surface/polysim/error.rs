@@ -12,7 +12,7 @@ const CLOSED_BETA: &str = "API access is in closed beta. New keys are issued to 
 
 /// The two bodies the service's documents know (§7.1). The SDK reads both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::surface) enum Envelope {
+pub(super) enum Envelope {
     /// One field, holding the sentence.
     #[default]
     Pm,
@@ -264,6 +264,10 @@ impl From<Reject> for Failure {
             }
             Reject::OrderNotFound => return Self::order_not_found(),
             Reject::OrderNotOpen => (400, "ORDER_NOT_CANCELLABLE", "Order is not open".to_owned()),
+            Reject::DailyOrdersUsed { resets_in } => {
+                let used = Self::new(429, "RATE_LIMIT_EXCEEDED", "Daily order limit of your plan reached");
+                return Self { retry_after: Some(resets_in), ..used };
+            }
             // No rate: asking again changes nothing.
             Reject::LimitReached(_) => (400, "VALIDATION_FAILED", capital(&message)),
             Reject::Internal => (500, "INTERNAL_ERROR", "Internal error".to_owned()),

@@ -28,11 +28,12 @@ mod wallets;
 mod wire;
 
 use crate::http::Surface;
+use actix_web::web::{Data, ServiceConfig};
 use error::Envelope;
 
-/// The error bodies that were chosen.
-pub(super) fn envelope(structured: bool) -> Envelope {
-    if structured { Envelope::Structured } else { Envelope::Pm }
+/// What a user chose of this surface.
+pub(super) fn configure(app: &mut ServiceConfig, structured_errors: bool) {
+    app.app_data(Data::new(if structured_errors { Envelope::Structured } else { Envelope::Pm }));
 }
 
 /// Everything this surface answers.

@@ -63,6 +63,7 @@ impl From<Reject> for Failure {
             | Reject::KeyNotFound
             | Reject::WalletNotFound => 404,
             Reject::PlanExhausted => 402,
+            Reject::DailyOrdersUsed { .. } => 429,
             Reject::NotLetIn(KeyFailure::Restricted)
             | Reject::IssuanceClosed
             | Reject::IssuanceComingSoon

@@ -123,6 +123,9 @@ struct TierLine {
     sandboxes_max: u32,
     sandbox_baseline: Dollars,
     main_resets_max: Option<u32>,
+    #[serde(default = "yes")]
+    trades: bool,
+    orders_per_day_max: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -271,6 +274,8 @@ impl Scenario {
             sandboxes_max: line.sandboxes_max,
             sandbox_baseline: line.sandbox_baseline.0,
             main_resets_max: line.main_resets_max,
+            trades: line.trades,
+            orders_per_day_max: line.orders_per_day_max,
         };
         Tiers {
             anonymous: self.tiers.anonymous,

@@ -1,7 +1,7 @@
 //! Ready users with every credential they can use, the same on every run of a seed.
 
 use super::{KeyRules, Scenario, UserRules};
-use crate::identity::{Identity, Key, Permissions, Scheme, Tier, User, hash_secret};
+use crate::identity::{Identity, Key, Scheme, Tier, User, hash_secret};
 use crate::types::{Timestamp, UserId};
 use alloy_primitives::Address;
 use hmac::{Hmac, KeyInit, Mac};
@@ -163,7 +163,7 @@ pub(super) fn admit(identity: &mut Identity, rules: &UserRules, persona: &Person
     assert_eq!(user, persona.user, "BUG: personas are admitted in the order of their ids");
     let (Some(kind), Some(secret)) = (rules.key, &persona.ps_key) else { return };
     let tier = persona.key_tier();
-    let permissions = Permissions::usual(tier);
+    let permissions = identity.tiers().usual(tier);
     let beta_until = (kind == KeyRules::Beta).then(|| at.plus_millis(rules.beta_days * DAY_MS));
     identity.add_key(Key {
         user,
