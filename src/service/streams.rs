@@ -5,47 +5,63 @@ use super::markets::{BookView, side_of};
 use super::{Fill, MarketSpec, MarketUpdate, Notice, Service, Status, Touch, Trade};
 use crate::types::{MarketId, Outcome, Price, Reject, Sequence, Shares, Side, TradeId, Usd, UserId};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 
-/// Sockets that may be open at once without anyone being named for them.
+/// Sockets and streams that may be open at once without anyone being named for them.
 const ANONYMOUS_MAX: u32 = 1_000;
-/// Whom those are counted for. No user has this id.
-const ANONYMOUS: UserId = UserId(0);
+/// How many of those may come from one address: the rest stays for others.
+const ANONYMOUS_OF_ADDRESS_MAX: u32 = 500;
 
-/// Open sockets, counted by user.
+/// Whom a socket is counted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Holder {
+    User(UserId),
+    Address(IpAddr),
+    /// All who are not named.
+    Anonymous,
+}
+
+/// Open sockets, counted by holder.
 #[derive(Debug, Default)]
 pub struct SocketCounter {
     // A std mutex: held for a few instructions, never across an await.
-    open: Mutex<BTreeMap<UserId, u32>>,
+    open: Mutex<BTreeMap<Holder, u32>>,
 }
 
 /// The proof that a socket was counted. Dropping it counts it out again.
 #[derive(Debug)]
 pub struct SocketSeat {
     counter: Arc<SocketCounter>,
-    user: UserId,
+    holders: Vec<Holder>,
 }
 
 impl SocketCounter {
-    fn take(self: &Arc<Self>, user: UserId, cap: u32) -> Option<SocketSeat> {
+    /// A seat that counts for every one of some holders; none if one has as many as it may.
+    fn take(self: &Arc<Self>, caps: &[(Holder, u32)]) -> Option<SocketSeat> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.get(&user).copied().unwrap_or_default();
-        if count >= cap {
+        let has_room = |(holder, cap): &(Holder, u32)| open.get(holder).is_none_or(|count| count < cap);
+        if !caps.iter().all(has_room) || caps.iter().any(|(_, cap)| *cap == 0) {
             return None;
         }
-        open.insert(user, count + 1);
-        Some(SocketSeat { counter: Arc::clone(self), user })
+        let holders: Vec<_> = caps.iter().map(|(holder, _)| *holder).collect();
+        for holder in &holders {
+            *open.entry(*holder).or_default() += 1;
+        }
+        Some(SocketSeat { counter: Arc::clone(self), holders })
     }
 }
 
 impl Drop for SocketSeat {
     fn drop(&mut self) {
         let mut open = self.counter.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.user);
+        for holder in &self.holders {
+            if let Some(count) = open.get_mut(holder) {
+                *count -= 1;
+                if *count == 0 {
+                    open.remove(holder);
+                }
             }
         }
     }
@@ -56,19 +72,23 @@ impl Service {
     #[must_use]
     pub fn take_seat(&self, caller: &super::Caller) -> Option<SocketSeat> {
         let cap = self.world.directory().identity.tiers().of(caller.tier).ws_connections_max;
-        self.sockets.take(caller.user, cap)
+        self.sockets.take(&[(Holder::User(caller.user), cap)])
     }
 
-    /// A seat for one more socket of nobody in particular; none if there are as many as there may be.
+    /// A seat for one more socket of nobody in particular; none if there are as many as there may be, from its address
+    /// or at all.
     #[must_use]
-    pub fn take_anonymous_seat(&self) -> Option<SocketSeat> {
-        self.sockets.take(ANONYMOUS, ANONYMOUS_MAX)
+    pub fn take_anonymous_seat(&self, address: IpAddr) -> Option<SocketSeat> {
+        let caps = [(Holder::Address(address), ANONYMOUS_OF_ADDRESS_MAX), (Holder::Anonymous, ANONYMOUS_MAX)];
+        self.sockets.take(&caps)
     }
 
     /// How many sockets are open.
     #[must_use]
     pub fn sockets_open(&self) -> u32 {
-        self.sockets.open.lock().unwrap_or_else(PoisonError::into_inner).values().sum()
+        let open = self.sockets.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let counted = open.iter().filter(|(holder, _)| !matches!(holder, Holder::Address(_)));
+        counted.map(|(_, count)| count).sum()
     }
 
     /// Begins to follow markets. It listens first and looks afterwards, so that nothing falls in between.
@@ -342,10 +362,25 @@ mod tests {
     #[test]
     fn a_seat_is_free_again_when_it_is_left() {
         let counter = Arc::new(SocketCounter::default());
-        let take = || counter.take(UserId(1), 2);
+        let take = || counter.take(&[(Holder::User(UserId(1)), 2)]);
         let (first, second) = (take(), take());
         assert!(first.is_some() && second.is_some() && take().is_none());
         drop(first);
         assert!(take().is_some());
+    }
+
+    #[test]
+    fn one_address_leaves_seats_for_others() {
+        let counter = Arc::new(SocketCounter::default());
+        let take = |last| {
+            let address = IpAddr::from([127, 0, 0, last]);
+            counter.take(&[(Holder::Address(address), 2), (Holder::Anonymous, 3)])
+        };
+        let first = [take(1), take(1)];
+        assert!(first.iter().all(Option::is_some) && take(1).is_none());
+        let second = take(2);
+        assert!(second.is_some() && take(2).is_none(), "all seats are taken");
+        drop(first);
+        assert!(take(2).is_some() && counter.open.lock().expect("no panic").len() == 2);
     }
 }

@@ -106,12 +106,12 @@ impl Hub {
 
     /// Updates of a market from now on.
     pub fn market(&self, market: MarketId) -> broadcast::Receiver<Arc<MarketUpdate>> {
-        lock(&self.markets).entry(market).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+        listen(&self.markets, market)
     }
 
     /// Fills of a user from now on.
     pub fn user(&self, user: UserId) -> broadcast::Receiver<Arc<Fill>> {
-        lock(&self.users).entry(user).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+        listen(&self.users, user)
     }
 
     /// What concerns everyone, from now on.
@@ -141,6 +141,19 @@ impl Hub {
             users.remove(&user);
         }
     }
+}
+
+/// Listens to one of many. Those whom nobody hears any more are forgotten before a new one is added.
+fn listen<Of: Ord, News: Clone>(
+    channels: &Mutex<BTreeMap<Of, broadcast::Sender<News>>>,
+    of: Of,
+) -> broadcast::Receiver<News> {
+    let mut channels = lock(channels);
+    if let Some(known) = channels.get(&of) {
+        return known.subscribe();
+    }
+    channels.retain(|_, channel| channel.receiver_count() > 0);
+    channels.entry(of).or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
 }
 
 impl Default for Hub {

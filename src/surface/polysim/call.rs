@@ -1,7 +1,7 @@
 //! One request through this surface: its credential proved, its answer in the envelope of §2 and §7.
 
 use super::auth::{Access, Stranger};
-use super::entry::Entry;
+use super::entry::{Entry, address};
 use super::error::{Envelope, Failure};
 use crate::http::{self, Endpoint, Socket, X_REQUEST_ID, cors, header};
 use crate::service::Service;
@@ -13,6 +13,7 @@ use futures_util::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 /// How much room an answer begins with.
@@ -72,15 +73,6 @@ impl Reply {
         Self::of(Body::Stream(Box::pin(stream)), "text/event-stream")
     }
 
-    /// What it says, unless it is a stream.
-    #[cfg(test)]
-    pub(super) fn into_text(self) -> Vec<u8> {
-        match self.body {
-            Body::Whole(body) => body,
-            Body::Stream(_) => panic!("a stream has no end"),
-        }
-    }
-
     fn of(body: Body, content_type: &'static str) -> Self {
         Self { status: 200, body, content_type, headers: Vec::new() }
     }
@@ -137,6 +129,8 @@ where
 pub(super) struct Visit {
     pub(super) service: Service,
     pub(super) socket: Socket,
+    /// Where it was opened from.
+    pub(super) address: IpAddr,
     /// `?token=`, unless it is empty.
     pub(super) token: Option<String>,
 }
@@ -176,7 +170,8 @@ where
     match Socket::accept(request, payload) {
         Ok((response, socket)) => {
             let service = request.app_data::<Data<Service>>().expect("BUG: an app without a service");
-            actix_web::rt::spawn(handler(Visit { service: Service::clone(service), socket, token }));
+            let address = address(request);
+            actix_web::rt::spawn(handler(Visit { service: Service::clone(service), socket, address, token }));
             response
         }
         Err(why) => render(request, Err(Failure::new(400, "HTTP_400", why.to_string()))),

@@ -108,6 +108,6 @@ fn too_many(seconds: u32) -> Failure {
 }
 
 /// Where a request comes from. Forwarding headers are anyone's to write, and ignored (design §7).
-fn address(request: &HttpRequest) -> IpAddr {
+pub(super) fn address(request: &HttpRequest) -> IpAddr {
     request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical())
 }

@@ -9,8 +9,9 @@ use crate::http::Endpoint;
 use crate::service::callers::MayRead;
 use crate::service::history::{FillFilter, FillRow, SettlementFilter, SettlementRow};
 use crate::service::{Catalog, Tier};
-use crate::types::{MarketId, Timestamp, index};
+use crate::types::{MarketId, Reject, Timestamp, index};
 use actix_web::http::Method;
+use actix_web::web::block;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -120,9 +121,10 @@ async fn get_trades(call: Call<Owner>) -> Answer {
     } else {
         call.service.named_fills(&permit, filter).await?
     };
-    Ok(csv("trades.csv", &TRADE_COLUMNS, &fills, |(fill, client_order_id)| {
+    let row = move |(fill, client_order_id): &(FillRow, Option<Box<str>>)| {
         trade(fill, client_order_id.as_deref(), &catalog)
-    }))
+    };
+    attached("trades.csv", move || csv(&TRADE_COLUMNS, &fills, row)).await
 }
 
 fn trade(fill: &FillRow, client_order_id: Option<&str>, catalog: &Catalog) -> Option<Map<String, Value>> {
@@ -144,17 +146,19 @@ async fn get_settlements(call: Call<Owner>) -> Answer {
     } else {
         call.service.settlements(&permit, filter).await?
     };
-    let row = |row: &SettlementRow| Some(settlement_row(row, catalog.get(row.market)?));
-    Ok(csv("settlements.csv", &SETTLEMENT_COLUMNS, &rows, row))
+    let row = move |row: &SettlementRow| Some(settlement_row(row, catalog.get(row.market)?));
+    attached("settlements.csv", move || csv(&SETTLEMENT_COLUMNS, &rows, row)).await
+}
+
+/// A file to keep, written off the threads that serve others meanwhile.
+async fn attached(name: &str, write: impl FnOnce() -> Vec<u8> + Send + 'static) -> Answer {
+    let text = block(write).await.map_err(|_| Reject::Internal)?;
+    let reply = Reply::text(text, "text/csv; charset=utf-8");
+    Ok(reply.with("Content-Disposition", format!("attachment; filename=\"{name}\"")))
 }
 
 /// The cells of each row that the columns name, quoted as RFC 4180 has it.
-fn csv<Row>(
-    name: &str,
-    columns: &[&str],
-    rows: &[Row],
-    cells: impl Fn(&Row) -> Option<Map<String, Value>>,
-) -> Reply {
+fn csv<Row>(columns: &[&str], rows: &[Row], cells: impl Fn(&Row) -> Option<Map<String, Value>>) -> Vec<u8> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let mut write = |record: Vec<String>| writer.write_record(&record).expect("BUG: a row of another length");
     write(columns.iter().map(|column| (*column).to_owned()).collect());
@@ -165,8 +169,7 @@ fn csv<Row>(
     if rows.len() > index(ROWS_MAX) {
         text.extend_from_slice(format!("# truncated at {ROWS_MAX} rows\r\n").as_bytes());
     }
-    let reply = Reply::text(text, "text/csv; charset=utf-8");
-    reply.with("Content-Disposition", format!("attachment; filename=\"{name}\""))
+    text
 }
 
 fn cell(value: Option<&Value>) -> String {
@@ -187,8 +190,7 @@ mod tests {
             let cell = if *row == 0 { "a \"quoted\", comma".into() } else { Value::from(*row) };
             Some(Map::from_iter([("one".to_owned(), cell)]))
         };
-        let reply = csv("x.csv", &["one", "two"], &rows, cells);
-        String::from_utf8(reply.into_text()).expect("it is text")
+        String::from_utf8(csv(&["one", "two"], &rows, cells)).expect("it is text")
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use super::auth::Passerby;
 use super::call::{Answer, Call, Closed, Reply, endpoint};
+use super::entry::address;
 use super::error::Failure;
 use super::markets::by_condition;
 use super::sockets::{Ear, Heard, frames, take_in};
@@ -15,17 +16,23 @@ use crate::service::{MarketUpdate, Notice, Service, Spot};
 use crate::types::{MarketId, Outcome, Reject};
 use actix_web::http::Method;
 use bytes::{BufMut, Bytes, BytesMut};
+use futures_util::Stream;
+use futures_util::stream::poll_fn;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, timeout};
 
-/// Markets on one stream, as on one socket.
-const MARKETS_MAX: usize = 50;
+/// Markets, or assets, on one stream: as many as markets on one socket.
+const LISTED_MAX: usize = 50;
 /// Events that may wait for one reader.
 const WAITING_MAX: usize = 64;
+/// How long a reader may take to make room for one more event before it is given up.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 /// How often spot prices are told.
 const EVERY: Duration = Duration::from_secs(1);
 /// After so many of those a sign of life besides.
@@ -49,36 +56,40 @@ async fn get_stream(call: Call<Passerby>) -> Answer {
         Some("binance") => "binance",
         Some(_) => return Err(Failure::invalid_query("crypto_source", "must be 'chainlink' or 'binance'")),
     };
-    let ids = listed(query.condition_ids.as_deref());
-    if ids.len() > MARKETS_MAX {
-        return Err(Failure::invalid_query(
-            "condition_ids",
-            &format!("must name at most {MARKETS_MAX} markets"),
-        ));
-    }
+    // Before anything is looked up: a reset in between breaks the stream off.
+    let notices = call.service.notices();
+    let ids = listed("condition_ids", query.condition_ids.as_deref())?;
+    let assets = listed("crypto", query.crypto.as_deref())?;
     let markets = ids.iter().map(|id| by_condition(&call.service, id)).collect::<Result<Vec<_>, _>>()?;
-    let spots = spots(&call.service, &listed(query.crypto.as_deref()), !markets.is_empty()).await?;
-    let seat = call.service.take_anonymous_seat().ok_or_else(|| {
+    let spots = spots(&call.service, &assets, !markets.is_empty()).await?;
+    let seat = call.service.take_anonymous_seat(address(&call.request)).ok_or_else(|| {
         let busy = Failure::new(503, "SERVER_BUSY", "As many streams are open as may be");
         Failure { retry_after: Some(1), ..busy }
     })?;
-    let (to, mut events) = mpsc::channel(WAITING_MAX);
+    let (to, events) = mpsc::channel(WAITING_MAX);
     let told = Told { service: call.service.clone(), spots, source, to, _seat: seat };
-    let follows = told.follow(&markets).await?;
+    let follows = told.follow(&markets, notices).await?;
     actix_web::rt::spawn(told.tell(follows));
-    let stream = futures_util::stream::poll_fn(move |context| events.poll_recv(context));
-    Ok(Reply::events(stream).with("Cache-Control", "no-cache"))
+    Ok(Reply::events(unending(events)).with("Cache-Control", "no-cache"))
+}
+
+/// Events until their teller is gone, which breaks the stream off: nothing more to come is no clean end.
+fn unending(mut events: mpsc::Receiver<Bytes>) -> impl Stream<Item = Result<Bytes, Closed>> {
+    poll_fn(move |context| events.poll_recv(context).map(|event| Some(event.ok_or(Closed))))
 }
 
 /// The words of a list with commas between them, each once.
-fn listed(text: Option<&str>) -> Vec<&str> {
-    let mut words: Vec<&str> = Vec::new();
+fn listed<'a>(member: &'static str, text: Option<&'a str>) -> Result<Vec<&'a str>, Failure> {
+    let mut words = Vec::new();
     for word in text.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty()) {
         if !words.contains(&word) {
             words.push(word);
         }
+        if words.len() > LISTED_MAX {
+            return Err(Failure::invalid_query(member, &format!("must name at most {LISTED_MAX}")));
+        }
     }
-    words
+    Ok(words)
 }
 
 /// The price paths of the assets that are named. If none is: all, or none where markets are what is wanted.
@@ -104,42 +115,44 @@ struct Told {
     service: Service,
     spots: Vec<(String, Spot)>,
     source: &'static str,
-    to: mpsc::Sender<Result<Bytes, Closed>>,
+    to: mpsc::Sender<Bytes>,
     /// Held so that the stream stays counted.
     _seat: SocketSeat,
 }
 
 /// What a stream listens to.
 struct Follows {
+    notices: Receiver<Notice>,
     ear: Ear,
     markets: Vec<FollowedMarket>,
 }
 
 impl Told {
-    async fn follow(&self, markets: &[MarketId]) -> Result<Follows, Reject> {
+    async fn follow(&self, markets: &[MarketId], notices: Receiver<Notice>) -> Result<Follows, Reject> {
         let (mut ear, mut known) = (Ear::new(), Vec::new());
         for followed in self.service.follow(markets).await? {
             ear.listen(followed.market.market, followed.updates);
             known.push(followed.market);
         }
-        Ok(Follows { ear, markets: known })
+        Ok(Follows { notices, ear, markets: known })
     }
 
-    /// Tells until the reader is gone, or must come back later: then the connection is broken off.
+    /// Tells until the reader is gone or does not read, or must come back later: then the connection is broken off.
     async fn tell(self, mut follows: Follows) {
-        let mut notices = self.service.notices();
         let mut ticks = tokio::time::interval(EVERY);
+        // Whoever read slowly is told what is true now, and not what was.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut told = 0_u64;
         let mut events = self.snapshot(&follows);
         loop {
             for event in events {
-                if self.to.send(Ok(event)).await.is_err() {
+                if !matches!(timeout(READ_WITHIN, self.to.send(event)).await, Ok(Ok(()))) {
                     return;
                 }
             }
             let next = tokio::select! {
                 biased;
-                notice = notices.recv() => match notice {
+                notice = follows.notices.recv() => match notice {
                     Ok(Notice::StartedOver | Notice::Stopping)
                     | Err(RecvError::Lagged(_) | RecvError::Closed) => None,
                 },
@@ -153,11 +166,9 @@ impl Told {
                     Heard::Behind | Heard::Silence => None,
                 },
             };
-            let Some(next) = next else { break };
+            let Some(next) = next else { return };
             events = next;
         }
-        // Whoever does not read any more need not be told.
-        drop(self.to.try_send(Err(Closed)));
     }
 
     /// What is true at first, for a stream that names markets.
@@ -217,4 +228,24 @@ fn framed(name: &str, data: &[u8]) -> Bytes {
         frame.put_slice(part);
     }
     frame.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::StreamExt;
+
+    #[actix_web::test]
+    async fn a_reader_that_lags_hears_what_waits_and_is_then_broken_off() {
+        let (to, events) = mpsc::channel(2);
+        for event in [&b"one"[..], b"two"] {
+            to.try_send(Bytes::from_static(event)).expect("room");
+        }
+        assert!(to.try_send(Bytes::from_static(b"three")).is_err(), "no room to say that it is over");
+        drop(to);
+        let mut stream = unending(events);
+        assert_eq!(stream.next().await, Some(Ok(Bytes::from_static(b"one"))));
+        assert_eq!(stream.next().await, Some(Ok(Bytes::from_static(b"two"))));
+        assert_eq!(stream.next().await, Some(Err(Closed)), "no clean end");
+    }
 }

@@ -29,14 +29,14 @@ pub(super) enum Kind {
 /// Serves one socket.
 pub(super) async fn serve(visit: Visit, kind: Kind) {
     let caller = token_holder(&visit);
-    let Visit { service, socket, token } = visit;
+    let Visit { service, socket, address, token } = visit;
     if token.is_some() && caller.is_none() {
         return socket.close(NO_GOOD_TOKEN.code, NO_GOOD_TOKEN.reason).await;
     }
     let seat = match &caller {
         Some(caller) => service.take_seat(caller),
         // Whoever does not say who it is counts among the strangers, on the user channel until it does.
-        None => service.take_anonymous_seat(),
+        None => service.take_anonymous_seat(address),
     };
     let Some(seat) = seat else {
         return socket.close(NO_SEAT.code, NO_SEAT.reason).await;
