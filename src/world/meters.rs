@@ -54,7 +54,8 @@ impl Meters {
         self.shard(key).get(&key).map(|used| used.at)
     }
 
-    /// What is to be written down: nothing before its second is over, unless it is the last time.
+    /// What is to be written down: nothing before its second is over, unless it is the last time. Of keys of earlier
+    /// epochs nothing is kept, because nobody can ask for them.
     pub fn take_new(&self, is_last: bool) -> Vec<(Metered, Timestamp)> {
         let now = self.clock.uptime();
         let mut written_at = self.written_at.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,14 +63,28 @@ impl Meters {
             return Vec::new();
         }
         *written_at = now;
+        let newest =
+            |shard: &Mutex<BTreeMap<Metered, Used>>| lock(shard).keys().map(|(epoch, _)| *epoch).max();
+        let newest = self.shards.iter().filter_map(newest).max();
         let mut new = Vec::new();
         for shard in &self.shards {
-            for (key, used) in lock(shard).iter_mut().filter(|(_, used)| used.is_new) {
+            let mut shard = lock(shard);
+            shard.retain(|(epoch, _), _| Some(*epoch) == newest);
+            for (key, used) in shard.iter_mut().filter(|(_, used)| used.is_new) {
                 used.is_new = false;
                 new.push((*key, used.at));
             }
         }
         new
+    }
+
+    /// Takes back what could not be written down, to be tried again. What was used since is newer.
+    pub fn put_back(&self, unwritten: &[(Metered, Timestamp)]) {
+        for (key, _) in unwritten {
+            if let Some(used) = self.shard(*key).get_mut(key) {
+                used.is_new = true;
+            }
+        }
     }
 
     fn shard(&self, (_, key): Metered) -> MutexGuard<'_, BTreeMap<Metered, Used>> {
@@ -97,6 +112,12 @@ mod tests {
         assert_eq!(meters.take_new(false), Vec::new(), "its second is not over");
         assert_eq!(meters.take_new(true), [(key, at(3))]);
         assert_eq!((meters.take_new(true), meters.last_used(key)), (Vec::new(), Some(at(3))));
-        assert_eq!(meters.last_used((1, KeyId(7))), None, "another epoch's key is another");
+        meters.put_back(&[(key, at(3))]);
+        assert_eq!(meters.take_new(true), [(key, at(3))], "it could not be written the first time");
+        let later = (1, KeyId(7));
+        assert_eq!(meters.last_used(later), None, "another epoch's key is another");
+        meters.used(later, at(4));
+        assert_eq!(meters.take_new(true), [(later, at(4))]);
+        assert_eq!(meters.last_used(key), None, "earlier epochs are over");
     }
 }

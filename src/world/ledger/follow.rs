@@ -57,10 +57,10 @@ fn follow(
         writer.commit()?;
         let next = writer.next();
         ledger.committed(next);
-        writer.note_used(&meters.take_new(false))?;
+        note_used(&writer, meters, false);
         if stop.load(Ordering::Acquire) {
             if next >= source.watermark.next() {
-                writer.note_used(&meters.take_new(true))?;
+                note_used(&writer, meters, true);
                 return Ok(());
             }
         } else if has_news {
@@ -68,6 +68,15 @@ fn follow(
         } else {
             let _woken = source.watermark.wait_beyond(next, NAP);
         }
+    }
+}
+
+/// Writes down when keys were used. History does not stand still if it can't: it is tried again.
+fn note_used(writer: &Writer, meters: &Meters, is_last: bool) {
+    let new = meters.take_new(is_last);
+    if let Err(error) = writer.note_used(&new) {
+        tracing::warn!(%error, "the last use of keys is not written down");
+        meters.put_back(&new);
     }
 }
 

@@ -128,10 +128,9 @@ impl Writer {
     /// # Errors
     /// The database's.
     pub(super) fn note_used(&self, used: &[(Metered, Timestamp)]) -> Result<(), LedgerError> {
-        if used.is_empty() {
-            return Ok(());
-        }
+        let Some(newest) = used.iter().map(|((epoch, _), _)| *epoch).max() else { return Ok(()) };
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
+        transaction.prepare_cached("DELETE FROM meters WHERE epoch < ?")?.execute([newest])?;
         for ((epoch, key), at) in used {
             let mut statement =
                 transaction.prepare_cached("INSERT OR REPLACE INTO meters VALUES (?, ?, ?)")?;
