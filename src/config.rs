@@ -5,6 +5,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
+use std::env::VarError;
 use std::path::{Path, PathBuf};
 
 /// How a server runs. Each member is a flag of `serve`, a `PAPERTAPE_*` variable and a key of the config file.
@@ -166,8 +167,18 @@ impl Settings {
             figment.merge(Env::prefixed("PAPERTAPE_").only(&VARIABLES)).merge(Serialized::globals(flags));
         let mut settings: Self = figment.extract().map_err(|error| error.to_string())?;
         // Word for word: to a reader of settings, digits would be a number and quotes no part of it.
-        settings.jwt_secret = secret(std::env::var("PAPERTAPE_JWT_SECRET").ok().or(settings.jwt_secret));
+        let given = given_secret(std::env::var("PAPERTAPE_JWT_SECRET"))?;
+        settings.jwt_secret = secret(given).or_else(|| secret(settings.jwt_secret));
         Ok(settings)
+    }
+}
+
+/// What a variable says, if it is there and text: half a secret would be another one.
+fn given_secret(variable: Result<String, VarError>) -> Result<Option<String>, String> {
+    match variable {
+        Ok(text) => Ok(Some(text)),
+        Err(VarError::NotPresent) => Ok(None),
+        Err(VarError::NotUnicode(_)) => Err("PAPERTAPE_JWT_SECRET is not valid UTF-8".to_owned()),
     }
 }
 
@@ -242,6 +253,15 @@ mod tests {
         assert!(load("\"maybe\"").expect_err("refused").contains("neither on nor off"));
         let usual = Settings::default();
         assert_eq!((usual.rate_limits, usual.allowlist), (true, None));
+    }
+
+    #[test]
+    fn half_a_secret_is_refused_and_not_taken() {
+        use std::os::unix::ffi::OsStringExt;
+        let broken = std::ffi::OsString::from_vec(vec![b's', 0xff]);
+        let error = given_secret(Err(VarError::NotUnicode(broken))).expect_err("refused");
+        assert!(error.contains("PAPERTAPE_JWT_SECRET"), "{error}");
+        assert_eq!(given_secret(Err(VarError::NotPresent)), Ok(None));
     }
 
     #[test]

@@ -229,6 +229,14 @@ fn a_secret_is_taken_word_for_word_and_an_empty_one_is_none() {
     let signed = token(&Header::default(), "", &claims(server.persona("trader", "auth_user_id")));
     server.get("/v1/me").bearer(&signed).send().refused("signed with nothing", 401, "INVALID_TOKEN");
     assert_eq!(server.get("/v1/me").bearer(server.persona("trader", "jwt")).send().status, 200);
+    // A variable that was left blank leaves the config file's secret alone.
+    let file = tempfile::NamedTempFile::with_suffix(".toml").expect("a file");
+    std::fs::write(file.path(), format!("jwt_secret = \"{SECRET}\"\n")).expect("written");
+    let arguments = vec!["--config".to_owned(), file.path().display().to_string()];
+    let options = Options { arguments, ..Options::default() };
+    let server = Server::start(options.with("PAPERTAPE_JWT_SECRET", ""));
+    let signed = token(&Header::default(), SECRET, &claims(server.persona("trader", "auth_user_id")));
+    assert_eq!(server.get("/v1/me").bearer(&signed).send().status, 200);
 }
 
 #[test]
