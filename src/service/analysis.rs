@@ -2,7 +2,7 @@
 //! only; a ratio is in millionths.
 
 use super::accounts::Portfolio;
-use super::history::{EquityPoint, PositionRow};
+use super::history::{ClosedBy, EquityPoint, PositionRow};
 use crate::types::Usd;
 use std::collections::BTreeMap;
 
@@ -29,11 +29,16 @@ pub struct ClosedStats {
 }
 
 impl ClosedStats {
-    /// The sums over closed positions. One is won if its exit price was higher than its average entry price.
+    /// The sums over closed positions. One is won if its exit price was higher than its average entry price. What a
+    /// reset took away was neither won nor lost, and has no exit price.
     #[must_use]
     pub fn of(closed: &[PositionRow]) -> Self {
         let mut stats = Self::default();
-        for row in closed.iter().filter(|row| row.bought.is_positive() && row.sold.is_positive()) {
+        let was_left = |row: &&PositionRow| {
+            let by_reset = row.closed.is_some_and(|(_, by)| by == ClosedBy::Reset);
+            !by_reset && row.bought.is_positive() && row.sold.is_positive()
+        };
+        for row in closed.iter().filter(was_left) {
             // The averages compared without dividing: received / sold with paid / bought.
             let product = |dollars: Usd, shares: crate::types::Shares| {
                 i128::from(dollars.micros()) * i128::from(shares.micros())
@@ -148,10 +153,45 @@ pub fn ratio(part: i64, whole: i64) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::Timestamp;
+    use crate::types::{AccountId, MarketId, Outcome, Shares, Timestamp};
 
     const fn dollars(dollars: i64) -> Usd {
         Usd::from_dollars(dollars)
+    }
+
+    /// Ten shares in for some dollars, and ten out for others.
+    fn closed(paid: i64, received: i64, by: ClosedBy) -> PositionRow {
+        let ten = Shares::from_whole(10);
+        PositionRow {
+            id: 1,
+            account: AccountId(1),
+            market: MarketId(1),
+            outcome: Outcome::Yes,
+            shares: Shares::ZERO,
+            cost: Usd::ZERO,
+            realized: dollars(received - paid),
+            bought: ten,
+            paid: dollars(paid),
+            sold: ten,
+            received: dollars(received),
+            fees: Usd::ZERO,
+            opened_at: Timestamp::default(),
+            closed: Some((Timestamp::default(), by)),
+        }
+    }
+
+    #[test]
+    fn what_a_reset_took_was_neither_won_nor_lost() {
+        let of = |rows: &[PositionRow]| {
+            let stats = ClosedStats::of(rows);
+            (stats.positions, stats.wins, stats.losses, stats.realized)
+        };
+        let (won, lost) = (closed(4, 7, ClosedBy::Trade), closed(6, 0, ClosedBy::Settlement));
+        let taken = closed(5, 0, ClosedBy::Reset);
+        assert_eq!(of(&[]), (0, 0, 0, Usd::ZERO));
+        assert_eq!(of(&[won]), (1, 1, 0, dollars(3)));
+        assert_eq!(of(&[won, lost]), (2, 1, 1, dollars(-3)));
+        assert_eq!(of(&[won, taken]), (1, 1, 0, dollars(3)));
     }
 
     #[test]
