@@ -9,6 +9,8 @@ use crate::types::{Reject, Timestamp, UserId};
 
 /// Active keys of one grammar a user may have (polysimulator.md §4.9).
 pub const ACTIVE_KEYS_MAX: u32 = 5;
+/// Keys of one grammar a user may ever have had: each stays in every checkpoint and in every list.
+const KEYS_EVER_MAX: usize = 1_000;
 /// How long a key works on after it was rotated: 24 hours (§4.5).
 const OVERLAP_MS: i64 = 24 * 60 * 60 * 1_000;
 /// Cohorts one user may be in.
@@ -167,10 +169,13 @@ impl Identity {
         if user.plan == Tier::Free { Ok(()) } else { Err(Reject::IssuanceComingSoon) }
     }
 
-    /// Whether a user has less than so many keys that work.
+    /// Whether a user has less than so many keys that work, and may have one more at all.
     fn must_have_room(&self, at: Timestamp, user: UserId, scheme: Scheme, most: u32) -> Result<(), Reject> {
-        let works = |key: &Key| key.scheme == scheme && key.usable(at).is_ok();
-        let active = self.keys_of(user).filter(|(_, key)| works(key)).count();
+        let own = || self.keys_of(user).filter(|(_, key)| key.scheme == scheme);
+        if own().count() >= KEYS_EVER_MAX {
+            return Err(Reject::LimitReached(format!("{KEYS_EVER_MAX} keys a user")));
+        }
+        let active = own().filter(|(_, key)| key.usable(at).is_ok()).count();
         let has_room = u32::try_from(active).is_ok_and(|active| active < most);
         if has_room { Ok(()) } else { Err(Reject::KeysFull { most: ACTIVE_KEYS_MAX }) }
     }

@@ -147,6 +147,8 @@ pub struct Caller {
     pub key: Option<KeyId>,
     /// The user.
     pub user: UserId,
+    /// How often the world had been reset: ids begin again with it, and the proof ends.
+    pub epoch: u32,
     /// The limits in force.
     pub tier: Tier,
     /// What the credential may do.

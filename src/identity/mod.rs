@@ -31,6 +31,7 @@ pub struct Identity {
     by_hash: BTreeMap<[u8; 32], KeyId>,
     by_user: BTreeMap<UserId, Vec<KeyId>>,
     by_subject: BTreeMap<String, UserId>,
+    epoch: u32,
     gates: Gates,
     tiers: Tiers,
     cohorts: Vec<Cohort>,
@@ -41,6 +42,7 @@ pub struct Identity {
 struct Stored {
     users: Vec<User>,
     keys: Vec<Key>,
+    epoch: u32,
     gates: Gates,
     tiers: Tiers,
     cohorts: Vec<Cohort>,
@@ -48,14 +50,15 @@ struct Stored {
 
 impl From<Identity> for Stored {
     fn from(identity: Identity) -> Self {
-        let Identity { users, keys, gates, tiers, cohorts, .. } = identity;
-        Self { users, keys, gates, tiers, cohorts }
+        let Identity { users, keys, epoch, gates, tiers, cohorts, .. } = identity;
+        Self { users, keys, epoch, gates, tiers, cohorts }
     }
 }
 
 impl From<Stored> for Identity {
     fn from(stored: Stored) -> Self {
-        let mut identity = Self::new(stored.gates, stored.tiers, stored.cohorts);
+        let identity = Self::new(stored.gates, stored.tiers, stored.cohorts);
+        let mut identity = identity.in_epoch(stored.epoch);
         for user in stored.users {
             identity.add_user(user);
         }
@@ -71,6 +74,18 @@ impl Identity {
     #[must_use]
     pub fn new(gates: Gates, tiers: Tiers, cohorts: Vec<Cohort>) -> Self {
         Self { gates, tiers, cohorts, ..Self::default() }
+    }
+
+    /// The same people in another epoch.
+    #[must_use]
+    pub fn in_epoch(self, epoch: u32) -> Self {
+        Self { epoch, ..self }
+    }
+
+    /// How often the world had been reset when these people began: ids mean nothing in another epoch.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// Takes a user in and gives it the next id.
@@ -168,14 +183,18 @@ impl Identity {
         &self.tiers
     }
 
-    /// Who a key speaks for, in the order of polysimulator.md §3.4, steps 2 to 6.
+    /// Who a key of a grammar speaks for, in the order of polysimulator.md §3.4, steps 2 to 6.
     ///
     /// # Errors
     /// [`Refused`], for the first reason.
-    pub fn authenticate(&self, hash: &[u8; 32], at: Timestamp) -> Result<Caller, Refused> {
-        let id = self.by_hash.get(hash).ok_or(Refused { why: KeyFailure::Unknown, known: None })?;
+    pub fn authenticate(&self, scheme: Scheme, hash: &[u8; 32], at: Timestamp) -> Result<Caller, Refused> {
+        let unknown = Refused { why: KeyFailure::Unknown, known: None };
+        let id = self.by_hash.get(hash).ok_or(unknown)?;
         let key = self.key(*id).expect("BUG: a hash without its key");
-        let caller = caller(*id, key, at);
+        if key.scheme != scheme {
+            return Err(unknown);
+        }
+        let caller = self.caller(*id, key, at);
         let known = Some(caller).filter(|_| !key.revoked);
         self.vouch(*id, at).map(|()| caller).map_err(|why| Refused { why, known })
     }
@@ -202,19 +221,20 @@ impl Identity {
     /// Whom a key speaks for and under which limits, wherever it works.
     #[must_use]
     pub fn speaks_for(&self, id: KeyId, at: Timestamp) -> Option<Caller> {
-        self.key(id).filter(|key| key.usable(at).is_ok()).map(|key| caller(id, key, at))
+        self.key(id).filter(|key| key.usable(at).is_ok()).map(|key| self.caller(id, key, at))
     }
-}
 
-/// A beta key past its cut-off reads, under the free tier's limits (polysimulator.md §5.6).
-fn caller(id: KeyId, key: &Key, at: Timestamp) -> Caller {
-    let cut_off = key.is_cut_off(at);
-    Caller {
-        key: Some(id),
-        user: key.user,
-        tier: if cut_off { Tier::Free } else { key.tier },
-        permissions: if cut_off { Permissions::READ } else { key.permissions },
-        cut_off,
+    /// A beta key past its cut-off reads, under the free tier's limits (polysimulator.md §5.6).
+    fn caller(&self, id: KeyId, key: &Key, at: Timestamp) -> Caller {
+        let cut_off = key.is_cut_off(at);
+        Caller {
+            key: Some(id),
+            user: key.user,
+            epoch: self.epoch,
+            tier: if cut_off { Tier::Free } else { key.tier },
+            permissions: if cut_off { Permissions::READ } else { key.permissions },
+            cut_off,
+        }
     }
 }
 
@@ -295,21 +315,25 @@ mod tests {
             ),
         ];
         for (name, key, user, expected) in cases {
-            let found = world(key, user).authenticate(&hash_secret("ps_live_a"), NOW);
+            let found = world(key, user).authenticate(Scheme::Polysim, &hash_secret("ps_live_a"), NOW);
             let is_known = found.as_ref().is_ok_and(|_| true)
                 || found.as_ref().is_err_and(|refused| refused.known.is_some());
             assert_eq!(is_known, name != "revoked", "{name}: a key that is known is counted as itself");
             let found = found.map_err(|refused| refused.why);
             assert_eq!(found.map(|caller| (caller.tier, caller.cut_off)), expected, "{name}");
         }
-        let unknown = world(key(), user()).authenticate(&hash_secret("ps_live_b"), NOW);
+        let unknown = world(key(), user()).authenticate(Scheme::Polysim, &hash_secret("ps_live_b"), NOW);
         assert_eq!(unknown, Err(Refused { why: KeyFailure::Unknown, known: None }));
+        let elsewhere = world(key(), user()).authenticate(Scheme::Papi, &hash_secret("ps_live_a"), NOW);
+        assert_eq!(elsewhere, unknown, "a key of one grammar works on no other surface");
     }
 
     #[test]
     fn a_cut_off_key_reads_and_no_more() {
         let identity = world(Key { beta_until: Some(NOW), ..key() }, user());
-        let caller = identity.authenticate(&hash_secret("ps_live_a"), NOW).expect("still authenticates");
+        let caller = identity
+            .authenticate(Scheme::Polysim, &hash_secret("ps_live_a"), NOW)
+            .expect("still authenticates");
         assert!(caller.permissions.include(Permission::Read));
         assert!(!caller.permissions.include(Permission::Trade));
     }

@@ -3,7 +3,9 @@
 use super::Service;
 use super::callers::MayRead;
 use crate::exchange::{Holding, MarketSpec, Status};
-use crate::types::{AccountId, MarketId, Outcome, Price, Reject, Sequence, Shares, Timestamp, Usd};
+use crate::types::{
+    AccountId, KeyFailure, MarketId, Outcome, Price, Reject, Sequence, Shares, Timestamp, Usd,
+};
 use crate::world::{Query, State};
 use std::sync::Arc;
 
@@ -74,18 +76,26 @@ impl Service {
     /// The accounts a permit names, at one moment.
     ///
     /// # Errors
-    /// [`Reject::AccountNotFound`], or why the world can't be asked.
+    /// [`Reject::NotLetIn`] after a reset, or why the world can't be asked.
     pub async fn portfolios(&self, permit: &MayRead) -> Result<Vec<Portfolio>, Reject> {
-        self.world.ask(Portfolios(permit.accounts().to_vec())).await?.ok_or(Reject::AccountNotFound)
+        let (epoch, accounts) = (permit.epoch(), permit.accounts().to_vec());
+        self.world.ask(Portfolios { epoch, accounts }).await?
     }
 }
 
-struct Portfolios(Vec<AccountId>);
+struct Portfolios {
+    epoch: u32,
+    accounts: Vec<AccountId>,
+}
 
 impl Query for Portfolios {
-    type Answer = Option<Vec<Portfolio>>;
+    type Answer = Result<Vec<Portfolio>, Reject>;
     fn ask(self, state: &State) -> Self::Answer {
-        self.0.into_iter().map(|account| portfolio(state, account)).collect()
+        if state.epoch() != self.epoch {
+            return Err(Reject::NotLetIn(KeyFailure::Unknown));
+        }
+        let portfolio = |account| portfolio(state, account).ok_or(Reject::AccountNotFound);
+        self.accounts.into_iter().map(portfolio).collect()
     }
 }
 

@@ -3,14 +3,16 @@
 use super::Service;
 use super::wallets::is_wallet;
 use crate::identity::{
-    self, Caller, Cohort, Key, Permission, Permissions, Refused, Tier, Tiers, User, hash_secret,
+    self, Caller, Cohort, Key, Permission, Permissions, Refused, Scheme, Tier, Tiers, User, hash_secret,
 };
-use crate::types::{AccountId, KeyId, Reject, UserId};
-use crate::world::Authority;
+use crate::types::{AccountId, KeyFailure, KeyId, Reject, UserId};
+use crate::world::catalog::Directory;
 use crate::world::scenario::Purse;
+use crate::world::{Authority, Wallet};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 /// Why an access token does not let its holder in.
@@ -47,6 +49,7 @@ pub enum RuntimeGate {
 pub struct MayManage {
     user: UserId,
     by: Authority,
+    epoch: u32,
 }
 
 impl MayManage {
@@ -61,6 +64,12 @@ impl MayManage {
     pub(super) fn by(&self) -> Authority {
         self.by
     }
+
+    /// In which epoch it holds.
+    #[must_use]
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
+    }
 }
 
 /// The proof that a caller may trade on an account. Made in one place only.
@@ -69,6 +78,7 @@ pub struct MayTrade {
     user: UserId,
     account: AccountId,
     by: Authority,
+    epoch: u32,
 }
 
 impl MayTrade {
@@ -90,15 +100,22 @@ impl MayTrade {
     /// If there is none.
     #[must_use]
     pub fn read_all(permits: &[Self]) -> MayRead {
-        let user = permits.first().expect("BUG: a permit for nothing").user;
-        assert!(permits.iter().all(|permit| permit.user == user), "BUG: permits of two users");
-        MayRead { user, accounts: permits.iter().map(|permit| permit.account).collect() }
+        let Self { user, epoch, .. } = *permits.first().expect("BUG: a permit for nothing");
+        let is_same = |permit: &Self| (permit.user, permit.epoch) == (user, epoch);
+        assert!(permits.iter().all(is_same), "BUG: permits of two users");
+        MayRead { user, epoch, accounts: permits.iter().map(|permit| permit.account).collect() }
     }
 
     /// What the sequencer checks once more.
     #[must_use]
     pub(super) fn by(&self) -> Authority {
         self.by
+    }
+
+    /// In which epoch it holds.
+    #[must_use]
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
     }
 }
 
@@ -107,6 +124,7 @@ impl MayTrade {
 pub struct MayRead {
     user: UserId,
     accounts: Vec<AccountId>,
+    epoch: u32,
 }
 
 impl MayRead {
@@ -120,6 +138,12 @@ impl MayRead {
     #[must_use]
     pub fn user(&self) -> UserId {
         self.user
+    }
+
+    /// In which epoch it holds.
+    #[must_use]
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
     }
 }
 
@@ -140,8 +164,8 @@ struct SessionClaims {
     email: Option<String>,
 }
 
-/// The longest address that is kept of a token, in bytes.
-const EMAIL_MAX: usize = 320;
+/// The longest e-mail address that is taken, in bytes.
+pub const EMAIL_MAX: usize = 320;
 
 /// Claims of this server's own socket tokens.
 #[derive(Debug, Serialize, Deserialize)]
@@ -166,7 +190,8 @@ impl Service {
     /// [`Refused`], for the first reason in the documented order.
     pub fn authenticate_key(&self, secret: &str) -> Result<Caller, Refused> {
         let now = self.now();
-        let caller = self.world.directory().identity.authenticate(&hash_secret(secret), now)?;
+        let directory = self.world.directory();
+        let caller = directory.identity.authenticate(Scheme::Polysim, &hash_secret(secret), now)?;
         self.note_use(&caller, now);
         Ok(caller)
     }
@@ -194,6 +219,7 @@ impl Service {
         Ok(Caller {
             key: None,
             user,
+            epoch: directory.identity.epoch(),
             tier: found.plan,
             permissions: directory.identity.tiers().usual(found.plan),
             cut_off: false,
@@ -208,7 +234,7 @@ impl Service {
         }
         let email = email.filter(|email| email.len() <= EMAIL_MAX).unwrap_or_default();
         let join = identity::Command::Join { subject: subject.clone(), email };
-        match self.change(Authority::System, join).await {
+        match self.change(None, join).await {
             Ok(_) => known(&subject).ok_or(TokenFailure::UserGone),
             Err(Reject::UserNotFound) => Err(TokenFailure::UserGone),
             Err(reject) => Err(TokenFailure::Refused(reject)),
@@ -225,7 +251,7 @@ impl Service {
         let claims = SocketClaims {
             sub: caller.user.0,
             kid: caller.key.map(|key| key.0),
-            epoch: self.catalog().epoch(),
+            epoch: caller.epoch,
             tier: caller.tier,
             scope: "ws".to_owned(),
             iat,
@@ -248,12 +274,13 @@ impl Service {
             Some(key) => identity.vouch(key, self.now()),
             None => identity.may_come_in(UserId(claims.sub)),
         };
-        if claims.scope != "ws" || claims.epoch != directory.catalog.epoch() || is_alive.is_err() {
+        if claims.scope != "ws" || claims.epoch != identity.epoch() || is_alive.is_err() {
             return Err(TokenFailure::Invalid);
         }
         Ok(Caller {
             key,
             user: UserId(claims.sub),
+            epoch: claims.epoch,
             tier: claims.tier,
             permissions: Permissions::READ,
             cut_off: false,
@@ -295,7 +322,8 @@ impl Service {
     /// The user behind a caller, and the key, as they are now.
     #[must_use]
     pub fn who(&self, caller: &Caller) -> Option<(User, Option<Key>)> {
-        let identity = self.world.directory().identity.clone();
+        let directory = self.directory_in(caller.epoch).ok()?;
+        let identity = &directory.identity;
         let key = caller.key.and_then(|key| identity.key(key).cloned());
         identity.user(caller.user).cloned().map(|user| (user, key))
     }
@@ -325,6 +353,7 @@ impl Service {
         MayManage {
             user: caller.user,
             by: caller.key.map_or(Authority::Session(caller.user), Authority::Key),
+            epoch: caller.epoch,
         }
     }
 
@@ -337,22 +366,17 @@ impl Service {
             return Err(NotAllowed::Lacks(Permission::Trade));
         }
         let key = caller.key.ok_or(NotAllowed::Lacks(Permission::Trade))?;
-        if purse == Purse::Main {
-            return Err(NotAllowed::Refused(Reject::WrongWalletKind));
-        }
-        let directory = self.world.directory();
+        let directory = self.directory_in(caller.epoch).map_err(NotAllowed::Refused)?;
         let wallet = directory.wallets.get(caller.user, purse);
-        let wallet = wallet.ok_or(NotAllowed::Refused(Reject::AccountNotFound))?;
-        if wallet.archived_at.is_some() {
-            return Err(NotAllowed::Refused(Reject::WalletNotFound));
-        }
-        Ok(MayTrade { user: caller.user, account: wallet.account, by: Authority::Key(key) })
+        let account = wallet.ok_or(NotAllowed::Refused(Reject::AccountNotFound))?.account;
+        directory.wallets.must_trade(account).map_err(NotAllowed::Refused)?;
+        Ok(MayTrade { user: caller.user, account, by: Authority::Key(key), epoch: caller.epoch })
     }
 
     /// The same for somebody who asks for a first key, whom the runtime gate need not let in.
     #[must_use]
     pub fn may_begin(&self, caller: &Caller) -> MayManage {
-        MayManage { user: caller.user, by: Authority::Newcomer(caller.user) }
+        MayManage { user: caller.user, by: Authority::Newcomer(caller.user), epoch: caller.epoch }
     }
 
     /// The proofs for every wallet a caller may trade on, the API wallet first.
@@ -360,14 +384,12 @@ impl Service {
     /// # Errors
     /// [`NotAllowed`] if the credential may not trade.
     pub fn may_trade_everywhere(&self, caller: &Caller) -> Result<Vec<MayTrade>, NotAllowed> {
-        let directory = self.world.directory();
-        let trades = |purse: Purse| match purse {
-            Purse::Polymarket | Purse::Sandbox(_) => true,
-            Purse::Kalshi | Purse::Main => false,
+        let directory = self.directory_in(caller.epoch).map_err(NotAllowed::Refused)?;
+        let trades = |(purse, wallet): &(Purse, &Wallet)| {
+            is_wallet(*purse) && directory.wallets.must_trade(wallet.account).is_ok()
         };
-        let in_use =
-            directory.wallets.of_user(caller.user).filter(|(_, wallet)| wallet.archived_at.is_none());
-        in_use.filter(|(purse, _)| trades(*purse)).map(|(purse, _)| self.may_trade(caller, purse)).collect()
+        let own = directory.wallets.of_user(caller.user).filter(trades);
+        own.map(|(purse, _)| self.may_trade(caller, purse)).collect()
     }
 
     /// The proof that a caller may see its account for a purpose, or every PolySimulator wallet it has.
@@ -378,14 +400,32 @@ impl Service {
         if !caller.permissions.include(Permission::Read) {
             return Err(NotAllowed::Lacks(Permission::Read));
         }
-        let directory = self.world.directory();
+        let directory = self.directory_in(caller.epoch).map_err(NotAllowed::Refused)?;
         let is_meant = |own: Purse| purse.map_or(is_wallet(own), |purse| own == purse);
         let chosen = directory.wallets.of_user(caller.user).filter(|(own, _)| is_meant(*own));
         let accounts: Vec<_> = chosen.map(|(_, wallet)| wallet.account).collect();
         if accounts.is_empty() {
             return Err(NotAllowed::Refused(Reject::AccountNotFound));
         }
-        Ok(MayRead { user: caller.user, accounts })
+        Ok(MayRead { user: caller.user, accounts, epoch: caller.epoch })
+    }
+
+    /// The proof that whoever manages its wallets may see them, whatever its key may read.
+    ///
+    /// # Errors
+    /// [`Reject::NotLetIn`] after a reset.
+    pub(super) fn sees_own(&self, owner: &MayManage) -> Result<MayRead, Reject> {
+        let MayManage { user, epoch, .. } = *owner;
+        let directory = self.directory_in(epoch)?;
+        let own = directory.wallets.of_user(user).filter(|(purse, _)| is_wallet(*purse));
+        Ok(MayRead { user, epoch, accounts: own.map(|(_, wallet)| wallet.account).collect() })
+    }
+
+    /// Users, keys and accounts of an epoch: after a reset the ids of who came in before it are others'.
+    pub(super) fn directory_in(&self, epoch: u32) -> Result<Arc<Directory>, Reject> {
+        let directory = self.world.directory();
+        let is_same = directory.identity.epoch() == epoch;
+        if is_same { Ok(directory) } else { Err(Reject::NotLetIn(KeyFailure::Unknown)) }
     }
 
     /// Whether a token opens `/admin` and `/sim`, compared in constant time.

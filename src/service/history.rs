@@ -2,10 +2,11 @@
 
 use super::callers::MayRead;
 use super::{MarketSpec, Service};
-use crate::types::{AccountId, MarketId, OrderId, Outcome, Price, Reject, Sequence, Timestamp, Usd};
+use crate::types::{
+    AccountId, KeyFailure, MarketId, OrderId, Outcome, Price, Reject, Sequence, Timestamp, Usd,
+};
 use crate::world::ledger::query;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -73,13 +74,26 @@ impl Service {
         read.map_err(|_| Reject::HistoryUnavailable)?
     }
 
+    /// As [`Service::history`], of the accounts that a permit names: only in its epoch are they its holder's.
+    async fn own_history<T: Send + 'static>(
+        &self,
+        permit: &MayRead,
+        question: impl FnOnce(&query::History) -> query::Answer<T> + Send + 'static,
+    ) -> Result<T, Reject> {
+        let epoch = i64::from(permit.epoch());
+        let asked = move |db: &query::History| {
+            if query::epoch(db)? == epoch { question(db).map(Some) } else { Ok(None) }
+        };
+        self.history(asked).await?.ok_or(Reject::NotLetIn(KeyFailure::Unknown))
+    }
+
     /// Orders of the accounts that a permit names, the newest first.
     ///
     /// # Errors
     /// [`Reject::HistoryUnavailable`].
     pub async fn orders(&self, permit: &MayRead, filter: OrderFilter) -> Result<Vec<OrderRow>, Reject> {
         let filter = OrderFilter { whose: whose(permit), ..filter };
-        self.history(move |db| query::orders(db, &filter)).await
+        self.own_history(permit, move |db| query::orders(db, &filter)).await
     }
 
     /// How many orders a filter lets through, page and place aside.
@@ -88,7 +102,7 @@ impl Service {
     /// [`Reject::HistoryUnavailable`].
     pub async fn count_orders(&self, permit: &MayRead, filter: OrderFilter) -> Result<i64, Reject> {
         let filter = OrderFilter { whose: whose(permit), ..filter };
-        self.history(move |db| query::count_orders(db, &filter)).await
+        self.own_history(permit, move |db| query::count_orders(db, &filter)).await
     }
 
     /// One order, if it is of an account that the permit names.
@@ -97,7 +111,7 @@ impl Service {
     /// [`Reject::HistoryUnavailable`].
     pub async fn order(&self, permit: &MayRead, order: OrderId) -> Result<Option<OrderRow>, Reject> {
         let accounts = permit.accounts().to_vec();
-        self.history(move |db| query::order(db, order, &accounts)).await
+        self.own_history(permit, move |db| query::order(db, order, &accounts)).await
     }
 
     /// Fills of the accounts that a permit names, the newest first.
@@ -106,7 +120,7 @@ impl Service {
     /// [`Reject::HistoryUnavailable`].
     pub async fn fills(&self, permit: &MayRead, filter: FillFilter) -> Result<Vec<FillRow>, Reject> {
         let filter = FillFilter { whose: whose(permit), ..filter };
-        self.history(move |db| query::fills(db, &filter)).await
+        self.own_history(permit, move |db| query::fills(db, &filter)).await
     }
 
     /// As [`Service::fills`], each with the client's id for its order.
@@ -119,21 +133,9 @@ impl Service {
         filter: FillFilter,
     ) -> Result<Vec<(FillRow, Option<Box<str>>)>, Reject> {
         let filter = FillFilter { whose: whose(permit), ..filter };
-        let accounts = permit.accounts().to_vec();
-        self.history(move |db| {
-            let mut names: BTreeMap<OrderId, Option<Box<str>>> = BTreeMap::new();
-            let mut named = Vec::new();
-            for fill in query::fills(db, &filter)? {
-                let name = match names.entry(fill.order) {
-                    Entry::Occupied(known) => known.get().clone(),
-                    Entry::Vacant(new) => {
-                        let order = query::order(db, fill.order, &accounts)?;
-                        new.insert(order.and_then(|order| order.client_order_id)).clone()
-                    }
-                };
-                named.push((fill, name));
-            }
-            Ok(named)
+        self.own_history(permit, move |db| {
+            let named = |fill: FillRow| Ok((fill, query::client_order_id(db, fill.order)?));
+            query::fills(db, &filter)?.into_iter().map(named).collect()
         })
         .await
     }
@@ -144,7 +146,7 @@ impl Service {
     /// [`Reject::HistoryUnavailable`].
     pub async fn past(&self, permit: &MayRead) -> Result<Past, Reject> {
         let accounts = permit.accounts().to_vec();
-        self.history(move |db| {
+        self.own_history(permit, move |db| {
             Ok(Past {
                 ids: query::position_ids(db, &accounts)?,
                 closed: query::closed_positions(db, &accounts)?,
@@ -164,7 +166,7 @@ impl Service {
         filter: SettlementFilter,
     ) -> Result<Vec<SettlementRow>, Reject> {
         let filter = SettlementFilter { accounts: permit.accounts().to_vec(), ..filter };
-        self.history(move |db| query::settlements(db, &filter)).await
+        self.own_history(permit, move |db| query::settlements(db, &filter)).await
     }
 
     /// Cash and the value of positions at the end of every hour.
@@ -178,7 +180,7 @@ impl Service {
         to: Timestamp,
     ) -> Result<Vec<EquityPoint>, Reject> {
         let accounts = permit.accounts().to_vec();
-        self.history(move |db| query::equity(db, &accounts, from, to)).await
+        self.own_history(permit, move |db| query::equity(db, &accounts, from, to)).await
     }
 
     /// The trades of a market in stretches of time, in terms of its first outcome, from one moment until before

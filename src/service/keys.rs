@@ -52,7 +52,7 @@ impl Service {
     /// # Errors
     /// Identity's [`Reject`].
     pub fn may_have_first_key(&self, owner: &MayManage) -> Result<(), Reject> {
-        self.world.directory().identity.may_have_first_key(owner.user(), Scheme::Polysim)
+        self.directory_in(owner.epoch())?.identity.may_have_first_key(owner.user(), Scheme::Polysim)
     }
 
     /// As [`Service::may_have_first_key`], of one more.
@@ -60,7 +60,7 @@ impl Service {
     /// # Errors
     /// Identity's [`Reject`].
     pub fn may_have_key(&self, owner: &MayManage) -> Result<(), Reject> {
-        self.world.directory().identity.may_have_key(owner.user())
+        self.directory_in(owner.epoch())?.identity.may_have_key(owner.user())
     }
 
     /// A key for a user who never had one of PolySimulator's.
@@ -88,7 +88,7 @@ impl Service {
         let raw = fresh_key()?;
         let KeyWish { name, tier, permissions } = wish;
         let wanted = NewKey { scheme: Scheme::Polysim, print: raw.print(), name, tier, permissions };
-        self.made(owner.by(), raw, command(owner.user(), wanted)).await
+        self.made(Some(owner), raw, command(owner.user(), wanted)).await
     }
 
     /// A replacement for a key, which works on for a day. Gives the new key and when the old one ends.
@@ -98,7 +98,7 @@ impl Service {
     pub async fn rotate_key(&self, owner: &MayManage, key: KeyId) -> Result<(FreshKey, Timestamp), Reject> {
         let raw = fresh_key()?;
         let command = identity::Command::RotateKey(own(owner, key), raw.print());
-        let fresh = self.made(owner.by(), raw, command).await?;
+        let fresh = self.made(Some(owner), raw, command).await?;
         let old = self.world.directory().identity.key(key).and_then(|old| old.expires_at);
         Ok((fresh, old.ok_or(Reject::Internal)?))
     }
@@ -113,7 +113,7 @@ impl Service {
         key: KeyId,
         name: Option<String>,
     ) -> Result<Key, Reject> {
-        self.change(owner.by(), identity::Command::RenameKey(own(owner, key), name)).await?;
+        self.change(Some(owner), identity::Command::RenameKey(own(owner, key), name)).await?;
         self.world.directory().identity.key(key).cloned().ok_or(Reject::KeyNotFound)
     }
 
@@ -122,13 +122,17 @@ impl Service {
     /// # Errors
     /// Identity's [`Reject`].
     pub async fn revoke_key(&self, owner: &MayManage, key: KeyId) -> Result<(), Reject> {
-        self.change(owner.by(), identity::Command::RevokeKey(own(owner, key))).await.map(drop)
+        self.change(Some(owner), identity::Command::RevokeKey(own(owner, key))).await.map(drop)
     }
 
-    /// The keys of a user, the oldest first.
-    #[must_use]
-    pub fn keys_of(&self, user: UserId) -> Vec<(KeyId, Key)> {
-        self.world.directory().identity.keys_of(user).map(|(id, key)| (id, key.clone())).collect()
+    /// One's own keys, the oldest first.
+    ///
+    /// # Errors
+    /// [`Reject::NotLetIn`] after a reset.
+    pub fn own_keys(&self, owner: &MayManage) -> Result<Vec<(KeyId, Key)>, Reject> {
+        let directory = self.directory_in(owner.epoch())?;
+        let keys = directory.identity.keys_of(owner.user()).filter(|(_, key)| key.scheme == Scheme::Polysim);
+        Ok(keys.map(|(id, key)| (id, key.clone())).collect())
     }
 
     /// When a key was last used, to within the second that is not written down yet after a crash.
@@ -140,22 +144,32 @@ impl Service {
     /// Notes that a key was used.
     pub(super) fn note_use(&self, caller: &Caller, at: Timestamp) {
         if let Some(key) = caller.key {
-            self.world.meters().used((self.world.directory().catalog.epoch(), key), at);
+            self.world.meters().used((caller.epoch, key), at);
         }
     }
 
-    pub(super) async fn change(&self, by: Authority, command: identity::Command) -> Result<Receipt, Reject> {
-        self.world.command(Command::Identity { by, command }).await
+    /// Changes people at their owner's wish, or else at the system's.
+    pub(super) async fn change(
+        &self,
+        owner: Option<&MayManage>,
+        command: identity::Command,
+    ) -> Result<Receipt, Reject> {
+        let by = owner.map_or(Authority::System, MayManage::by);
+        let command = Command::Identity { by, command };
+        match owner {
+            Some(owner) => self.world.command_in(owner.epoch(), command).await,
+            None => self.world.command(command).await,
+        }
     }
 
     /// The key that a command makes. Readers see it before its maker hears of it.
     pub(super) async fn made(
         &self,
-        by: Authority,
+        owner: Option<&MayManage>,
         raw: RawKey,
         command: identity::Command,
     ) -> Result<FreshKey, Reject> {
-        let Receipt::Issued(id) = self.change(by, command).await? else { return Err(Reject::Internal) };
+        let Receipt::Issued(id) = self.change(owner, command).await? else { return Err(Reject::Internal) };
         let key = self.world.directory().identity.key(id).cloned().ok_or(Reject::Internal)?;
         Ok(FreshKey { id, raw, key })
     }

@@ -2,11 +2,12 @@
 
 use super::Service;
 use super::callers::MayTrade;
-use super::history::OrderRow;
+use super::history::{OrderFilter, OrderRow};
 use crate::exchange::{self, Receipt as ExchangeReceipt};
-use crate::types::{MarketId, NewOrder, OrderId, Outcome, Reject, Timestamp};
+use crate::types::{KeyFailure, MarketId, NewOrder, OrderId, Outcome, Reject, Timestamp};
 use crate::world::{Claim, Command, Receipt};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// A wish to place an order.
 #[derive(Clone, Debug)]
@@ -51,7 +52,7 @@ impl Service {
     /// # Errors
     /// The exchange's [`Reject`].
     pub async fn place(&self, permit: &MayTrade, wish: Wish) -> Result<Placed, Reject> {
-        placed(self.world.command(command(permit, wish)).await?)
+        placed(self.world.command_in(permit.epoch(), command(permit, wish)).await?)
     }
 
     /// Places several orders, one after the other. One refusal undoes no other.
@@ -62,8 +63,15 @@ impl Service {
         &self,
         wishes: impl Iterator<Item = (MayTrade, Wish)>,
     ) -> Result<Vec<Result<Placed, Reject>>, Reject> {
-        let commands = wishes.map(|(permit, wish)| command(&permit, wish)).collect();
-        let outcomes = self.world.commands(commands).await?;
+        let mut epoch = None;
+        let command = |(permit, wish): (MayTrade, Wish)| {
+            let first = *epoch.get_or_insert(permit.epoch());
+            assert_eq!(first, permit.epoch(), "BUG: permits of two epochs");
+            command(&permit, wish)
+        };
+        let commands: Vec<_> = wishes.map(command).collect();
+        let Some(epoch) = epoch else { return Ok(Vec::new()) };
+        let outcomes = self.world.commands_in(epoch, commands).await?;
         Ok(outcomes.into_iter().map(|outcome| placed(outcome?)).collect())
     }
 
@@ -77,49 +85,102 @@ impl Service {
         permits: &[MayTrade],
         orders: &[OrderId],
     ) -> Result<Vec<Result<ExchangeReceipt, NotCanceled>>, Reject> {
-        let Some(first) = permits.first() else { return Err(Reject::AccountNotFound) };
-        let commands = orders.iter().map(|order| cancel(first, *order)).collect();
-        let mut results = Vec::with_capacity(orders.len());
-        for (order, outcome) in orders.iter().zip(self.world.commands(commands).await?) {
-            results.push(match outcome.and_then(receipt) {
-                Err(Reject::OrderNotOpen | Reject::OrderNotFound) => {
-                    self.cancel_elsewhere(permits, *order).await?
-                }
-                outcome => outcome.map_err(NotCanceled::Refused),
-            });
+        let first = permits.first().ok_or(Reject::AccountNotFound)?;
+        let wanted: Vec<_> = orders.iter().map(|order| (*first, *order)).collect();
+        self.cancel_each(permits, &wanted).await
+    }
+
+    /// Takes back every open order of one user's wallets, on a market and for an outcome if one is given.
+    ///
+    /// # Errors
+    /// [`Reject`] if none of them was tried, or nobody can say.
+    pub async fn cancel_open(
+        &self,
+        permits: &[MayTrade],
+        market: Option<MarketId>,
+        outcome: Option<Outcome>,
+    ) -> Result<Vec<(OrderId, Result<ExchangeReceipt, NotCanceled>)>, Reject> {
+        let epoch = permits.first().ok_or(Reject::AccountNotFound)?.epoch();
+        let open = OpenOrders { epoch, permits: permits.to_vec(), market, outcome };
+        let wanted = self.world.ask(open).await??;
+        let outcomes = self.cancel_each(permits, &wanted).await?;
+        Ok(wanted.into_iter().map(|(_, order)| order).zip(outcomes).collect())
+    }
+
+    /// Takes orders back, each on the wallet that it is thought to be on.
+    async fn cancel_each(
+        &self,
+        permits: &[MayTrade],
+        wanted: &[(MayTrade, OrderId)],
+    ) -> Result<Vec<Result<ExchangeReceipt, NotCanceled>>, Reject> {
+        let epoch = permits.first().ok_or(Reject::AccountNotFound)?.epoch();
+        let commands = wanted.iter().map(|(permit, order)| cancel(permit, *order)).collect();
+        let mut results = Vec::with_capacity(wanted.len());
+        let mut left = Vec::new();
+        for (outcome, tried) in self.world.commands_in(epoch, commands).await?.into_iter().zip(wanted) {
+            let outcome = outcome.and_then(receipt);
+            if matches!(outcome, Err(Reject::OrderNotOpen | Reject::OrderNotFound)) {
+                left.push((results.len(), *tried));
+            }
+            results.push(outcome.map_err(NotCanceled::Refused));
+        }
+        if !left.is_empty() {
+            for (place, result) in self.cancel_elsewhere(permits, left).await {
+                results[place] = result;
+            }
         }
         Ok(results)
     }
 
-    /// The exchange knows open orders only: whether one that is not open on the first wallet is on another, or
-    /// over, or was never there, the ledger says.
+    /// The exchange knows open orders only: whether one that is not open on the wallet where it was looked for is
+    /// on another, or over, or was never there, the ledger says. What others came to stands in any case.
     async fn cancel_elsewhere(
         &self,
         permits: &[MayTrade],
-        order: OrderId,
-    ) -> Result<Result<ExchangeReceipt, NotCanceled>, Reject> {
-        let Some(row) = self.order(&MayTrade::read_all(permits), order).await? else {
-            return Ok(Err(NotCanceled::Refused(Reject::OrderNotFound)));
+        left: Vec<(usize, (MayTrade, OrderId))>,
+    ) -> Vec<(usize, Result<ExchangeReceipt, NotCanceled>)> {
+        let all_refused = |reject: &Reject| {
+            let refused = |(place, _): &(usize, _)| (*place, Err(NotCanceled::Refused(reject.clone())));
+            left.iter().map(refused).collect()
         };
-        let other = permits.iter().skip(1).find(|permit| permit.account() == row.account);
-        let Some(permit) = other else { return Ok(Err(NotCanceled::Over(Box::new(row)))) };
-        Ok(match self.world.command(cancel(permit, order)).await.and_then(receipt) {
-            Err(Reject::OrderNotOpen) => Err(NotCanceled::Over(Box::new(row))),
-            outcome => outcome.map_err(NotCanceled::Refused),
-        })
-    }
-
-    /// The open orders of an account, the oldest first, on a market and for an outcome if one is given.
-    ///
-    /// # Errors
-    /// Why the world can't be asked.
-    pub async fn open_orders(
-        &self,
-        permit: &MayTrade,
-        market: Option<MarketId>,
-        outcome: Option<Outcome>,
-    ) -> Result<Vec<OrderId>, Reject> {
-        self.world.ask(OpenOrders { account: permit.account(), market, outcome }).await
+        let (ids, limit) = (left.iter().map(|(_, (_, order))| *order).collect(), u32::MAX);
+        let filter = OrderFilter { ids, limit, ..OrderFilter::default() };
+        let rows = match self.orders(&MayTrade::read_all(permits), filter).await {
+            Ok(rows) => rows,
+            Err(reject) => return all_refused(&reject),
+        };
+        let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.order, row)).collect();
+        let (mut results, mut again, mut commands) = (Vec::new(), Vec::new(), Vec::new());
+        for (place, (tried, order)) in left {
+            let Some(row) = rows.get(&order) else {
+                results.push((place, Err(NotCanceled::Refused(Reject::OrderNotFound))));
+                continue;
+            };
+            let elsewhere =
+                |permit: &&MayTrade| permit.account() == row.account && permit.account() != tried.account();
+            match permits.iter().find(elsewhere) {
+                None => results.push((place, Err(NotCanceled::Over(Box::new(row.clone()))))),
+                Some(permit) => {
+                    commands.push(cancel(permit, order));
+                    again.push((place, row));
+                }
+            }
+        }
+        let Some(epoch) = permits.first().map(MayTrade::epoch).filter(|_| !commands.is_empty()) else {
+            return results;
+        };
+        let outcomes = match self.world.commands_in(epoch, commands).await {
+            Ok(outcomes) => outcomes,
+            Err(reject) => vec![Err(reject); again.len()],
+        };
+        results.extend(again.into_iter().zip(outcomes).map(|((place, row), outcome)| {
+            let result = match outcome.and_then(receipt) {
+                Err(Reject::OrderNotOpen) => Err(NotCanceled::Over(Box::new(row.clone()))),
+                outcome => outcome.map_err(NotCanceled::Refused),
+            };
+            (place, result)
+        }));
+        results
     }
 
     /// Arms the dead-man switch of a user's wallets. If no other beat comes in time, their orders end.
@@ -129,7 +190,8 @@ impl Service {
     pub async fn heartbeat(&self, permits: &[MayTrade], until: Timestamp) -> Result<(), Reject> {
         let beat =
             |permit: &MayTrade| Command::Heartbeat { by: permit.by(), account: permit.account(), until };
-        let outcomes = self.world.commands(permits.iter().map(beat).collect()).await?;
+        let epoch = permits.first().ok_or(Reject::AccountNotFound)?.epoch();
+        let outcomes = self.world.commands_in(epoch, permits.iter().map(beat).collect()).await?;
         outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
     }
 }
@@ -174,20 +236,29 @@ fn placed(receipt: Receipt) -> Result<Placed, Reject> {
     }
 }
 
+/// The open orders of some wallets, the oldest of each first.
 struct OpenOrders {
-    account: crate::types::AccountId,
+    epoch: u32,
+    permits: Vec<MayTrade>,
     market: Option<MarketId>,
     outcome: Option<Outcome>,
 }
 
 impl crate::world::Query for OpenOrders {
-    type Answer = Vec<OrderId>;
+    type Answer = Result<Vec<(MayTrade, OrderId)>, Reject>;
     fn ask(self, state: &crate::world::State) -> Self::Answer {
-        let open = state.exchange().open_orders(self.account);
-        let chosen = open.filter(|open| {
-            self.market.is_none_or(|market| open.market == market)
-                && self.outcome.is_none_or(|outcome| open.outcome == outcome)
-        });
-        chosen.map(|open| open.id).collect()
+        let Self { epoch, permits, market, outcome } = self;
+        if state.epoch() != epoch {
+            return Err(Reject::NotLetIn(KeyFailure::Unknown));
+        }
+        let mut all = Vec::new();
+        for permit in permits {
+            let open = state.exchange().open_orders(permit.account()).filter(|open| {
+                market.is_none_or(|market| open.market == market)
+                    && outcome.is_none_or(|outcome| open.outcome == outcome)
+            });
+            all.extend(open.map(|open| (permit, open.id)));
+        }
+        Ok(all)
     }
 }

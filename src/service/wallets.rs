@@ -30,7 +30,7 @@ impl Service {
     /// What one of a user's accounts is for; none if it is no wallet of that user's.
     #[must_use]
     pub fn purse_of(&self, caller: &Caller, account: AccountId) -> Option<Purse> {
-        let directory = self.world.directory();
+        let directory = self.directory_in(caller.epoch).ok()?;
         let mut own = directory.wallets.of_user(caller.user).filter(|(purse, _)| is_wallet(*purse));
         own.find(|(_, wallet)| wallet.account == account).map(|(purse, _)| purse)
     }
@@ -41,7 +41,7 @@ impl Service {
     /// Why the world can't be asked.
     pub async fn wallets(&self, permit: &MayRead) -> Result<Vec<WalletView>, Reject> {
         let portfolios = self.portfolios(permit).await?;
-        let directory = self.world.directory();
+        let directory = self.directory_in(permit.epoch())?;
         let view = |(purse, wallet): (Purse, &Wallet)| {
             let portfolio = portfolios.iter().find(|portfolio| portfolio.account == wallet.account)?;
             Some(WalletView { purse, wallet: wallet.clone(), balance: portfolio.available() })
@@ -51,14 +51,23 @@ impl Service {
         Ok(all)
     }
 
+    /// As [`Service::wallets`], to who manages them.
+    ///
+    /// # Errors
+    /// Why the world can't be asked.
+    pub async fn own_wallets(&self, owner: &MayManage) -> Result<Vec<WalletView>, Reject> {
+        self.wallets(&self.sees_own(owner)?).await
+    }
+
     /// What the accounts that a permit shows began with, in micro-dollars.
-    #[must_use]
-    pub fn baseline(&self, permit: &MayRead) -> Usd {
-        let directory = self.world.directory();
+    ///
+    /// # Errors
+    /// [`Reject::NotLetIn`] after a reset.
+    pub fn baseline(&self, permit: &MayRead) -> Result<Usd, Reject> {
+        let directory = self.directory_in(permit.epoch())?;
         let own = directory.wallets.of_user(permit.user());
-        own.filter(|(_, wallet)| permit.accounts().contains(&wallet.account))
-            .map(|(_, wallet)| wallet.baseline)
-            .sum()
+        let shown = own.filter(|(_, wallet)| permit.accounts().contains(&wallet.account));
+        Ok(shown.map(|(_, wallet)| wallet.baseline).sum())
     }
 
     /// One more sandbox wallet.
@@ -109,6 +118,6 @@ impl Service {
     }
 
     async fn wallet(&self, owner: &MayManage, command: WalletCommand) -> Result<Receipt, Reject> {
-        self.world.command(Command::Wallet { by: owner.by(), command }).await
+        self.world.command_in(owner.epoch(), Command::Wallet { by: owner.by(), command }).await
     }
 }

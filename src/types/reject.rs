@@ -42,6 +42,9 @@ pub enum Reject {
     /// Whoever vouched for the command may not do so any more.
     #[error("{0}")]
     NotLetIn(KeyFailure),
+    /// The key that vouched for the command may not trade, or not any more.
+    #[error("this key may not trade")]
+    TradeNotAllowed,
     /// No such user, or it was deleted.
     #[error("user not found")]
     UserNotFound,
@@ -101,6 +104,12 @@ pub enum Reject {
     /// The client's order id names another order.
     #[error("this client order id already belongs to order {0}")]
     DuplicateClientOrderId(OrderId),
+    /// The plan's orders of this UTC day are used up.
+    #[error("no more orders today")]
+    DailyOrdersUsed {
+        /// Seconds until the next day begins.
+        resets_in: u32,
+    },
     /// No such market.
     #[error("market not found")]
     MarketNotFound,
@@ -182,12 +191,6 @@ pub enum Reject {
     /// The market was not resolved yet.
     #[error("market is not resolved")]
     MarketNotResolved,
-    /// The plan's orders of this UTC day are used up.
-    #[error("no more orders today")]
-    DailyOrdersUsed {
-        /// Seconds until the next day begins.
-        resets_in: u32,
-    },
     /// A limit of the exchange itself was reached.
     #[error("the limit of {0} was reached")]
     LimitReached(String),

@@ -213,25 +213,37 @@ impl World {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
     }
 
-    /// Carries a command out.
+    /// Carries a command out, in whichever epoch it comes to.
     ///
     /// # Errors
     /// Its [`Reject`]; [`Reject::OutcomeUnknown`] if nobody can say what became of it.
     pub async fn command(&self, command: Command) -> Outcome {
+        self.send_one(None, command).await
+    }
+
+    /// Carries a command out in an epoch alone: after a reset its ids would name others.
+    ///
+    /// # Errors
+    /// As [`World::command`]; [`Reject::NotLetIn`] in another epoch.
+    pub async fn command_in(&self, epoch: u32, command: Command) -> Outcome {
+        self.send_one(Some(epoch), command).await
+    }
+
+    async fn send_one(&self, epoch: Option<u32>, command: Command) -> Outcome {
         let (reply, answer) = oneshot::channel();
         self.may_send()?;
-        self.outbox.send(Work::One(Box::new(command), reply)).await;
+        self.outbox.send(Work::One(epoch, Box::new(command), reply)).await;
         answer.await.unwrap_or(Err(Reject::OutcomeUnknown))
     }
 
-    /// Carries several commands out, one after the other. One refusal undoes no other.
+    /// Carries several commands out in an epoch alone, one after the other. One refusal undoes no other.
     ///
     /// # Errors
     /// [`Reject`] if none of them was tried, or nobody can say.
-    pub async fn commands(&self, commands: Vec<Command>) -> Result<Vec<Outcome>, Reject> {
+    pub async fn commands_in(&self, epoch: u32, commands: Vec<Command>) -> Result<Vec<Outcome>, Reject> {
         let (reply, answer) = oneshot::channel();
         self.may_send()?;
-        self.outbox.send(Work::Many(commands, reply)).await;
+        self.outbox.send(Work::Many(Some(epoch), commands, reply)).await;
         let outcomes = answer.await.map_err(|_| Reject::OutcomeUnknown)?;
         match outcomes.first() {
             // Only work that never reached the state is refused so, and then all of it.
@@ -411,7 +423,7 @@ impl Mailbox {
     #[must_use]
     pub fn commands(&self, commands: Vec<Command>) -> Option<Vec<Result<Receipt, Reject>>> {
         let (reply, answer) = oneshot::channel();
-        self.work.send_timeout(Work::Many(commands, reply), Duration::from_secs(1)).ok()?;
+        self.work.send_timeout(Work::Many(None, commands, reply), Duration::from_secs(1)).ok()?;
         answer.blocking_recv().ok()
     }
 

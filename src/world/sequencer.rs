@@ -11,7 +11,7 @@ use super::scenario;
 use super::state::{Due, State};
 use super::tape::{Append, Batch, Tape, Watermark};
 use crate::exchange::Event;
-use crate::types::{Reject, Sequence, Timestamp, index};
+use crate::types::{KeyFailure, Reject, Sequence, Timestamp, index};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,10 +32,10 @@ pub type Release = Box<dyn FnOnce() + Send>;
 
 /// Something for the sequencer to do.
 pub enum Work {
-    /// One command.
-    One(Box<Command>, oneshot::Sender<Outcome>),
+    /// One command, in an epoch alone if one is given.
+    One(Option<u32>, Box<Command>, oneshot::Sender<Outcome>),
     /// Several, one after the other; one refusal undoes no other.
-    Many(Vec<Command>, oneshot::Sender<Vec<Outcome>>),
+    Many(Option<u32>, Vec<Command>, oneshot::Sender<Vec<Outcome>>),
     /// What came together, from different callers.
     Several(Vec<Work>),
     /// A question about the state.
@@ -143,12 +143,13 @@ impl Sequencer<'_> {
 
     fn handle(&mut self, work: Work, applied: &mut Applied) {
         match work {
-            Work::One(command, reply) => {
-                let outcome = self.carry_out(&command, applied);
+            Work::One(epoch, command, reply) => {
+                let outcome = self.carry_out(epoch, &command, applied);
                 applied.replies.push(Reply::One(reply, outcome));
             }
-            Work::Many(commands, reply) => {
-                let outcomes = commands.iter().map(|command| self.carry_out(command, applied)).collect();
+            Work::Many(epoch, commands, reply) => {
+                let outcomes =
+                    commands.iter().map(|command| self.carry_out(epoch, command, applied)).collect();
                 applied.replies.push(Reply::Many(reply, outcomes));
             }
             Work::Several(all) => all.into_iter().for_each(|work| self.handle(work, applied)),
@@ -157,7 +158,11 @@ impl Sequencer<'_> {
         }
     }
 
-    fn carry_out(&mut self, command: &Command, applied: &mut Applied) -> Outcome {
+    fn carry_out(&mut self, epoch: Option<u32>, command: &Command, applied: &mut Applied) -> Outcome {
+        // Whoever was let in before a reset is nobody now, and the ids in the command are somebody else's.
+        if epoch.is_some_and(|epoch| epoch != self.state.epoch()) {
+            return Err(Reject::NotLetIn(KeyFailure::Unknown));
+        }
         let now = self.now();
         let receipt = self.apply(now, command, applied)?;
         match command {
@@ -305,8 +310,8 @@ impl Work {
     /// Refuses work that never reached the state.
     pub(super) fn refuse(self, reject: &Reject) {
         match self {
-            Self::One(_, sender) => drop(sender.send(Err(reject.clone()))),
-            Self::Many(commands, sender) => drop(sender.send(vec![Err(reject.clone()); commands.len()])),
+            Self::One(_, _, sender) => drop(sender.send(Err(reject.clone()))),
+            Self::Many(_, commands, sender) => drop(sender.send(vec![Err(reject.clone()); commands.len()])),
             Self::Several(all) => all.into_iter().for_each(|work| work.refuse(reject)),
             Self::Ask(_) | Self::Stop => {}
         }

@@ -142,16 +142,14 @@ impl State {
         match command {
             Command::Begin(genesis) => self.begin(at, genesis, events, notes),
             Command::Place { by, order, claim, client_order_id: _ } => {
-                self.vouch(*by, at)?;
+                self.vouch_trade(*by, at)?;
                 let user = self.exchange.account(order.account).ok_or(Reject::AccountNotFound)?.user;
-                if self.wallets.is_archived(order.account) {
-                    return Err(Reject::WalletNotFound);
-                }
                 if let Some(claim) = claim
                     && let Some(earlier) = self.about.claims.find(user, claim, at)?
                 {
                     return Ok(Receipt::Replayed(earlier));
                 }
+                self.wallets.must_trade(order.account)?;
                 let is_counted = self.has_an_order_left(*by, user, at)?;
                 let receipt = self.exchange.apply(at, &exchange::Command::Place(*order), events)?;
                 if is_counted {
@@ -163,11 +161,11 @@ impl State {
                 Ok(Receipt::Exchange(receipt))
             }
             Command::Exchange { by, command } => {
-                self.vouch(*by, at)?;
+                self.vouch_trade(*by, at)?;
                 self.exchange.apply(at, command, events).map(Receipt::Exchange)
             }
             Command::Heartbeat { by, account, until } => {
-                self.vouch(*by, at)?;
+                self.vouch_trade(*by, at)?;
                 self.exchange.account(*account).ok_or(Reject::AccountNotFound)?;
                 self.about.switches.insert(*account, *until);
                 notes.push(Note::SwitchArmed { account: *account, until: *until });
@@ -232,7 +230,7 @@ impl State {
             }
         }
         self.exchange = exchange;
-        self.identity = Arc::new(genesis.identity.clone());
+        self.identity = Arc::new(genesis.identity.clone().in_epoch(epoch));
         self.wallets = Arc::new(Wallets::of(genesis, at));
         self.about = About {
             sequence: self.about.sequence,

@@ -349,9 +349,9 @@ fn bounds_of_the_world_itself_are_said() {
     let claims = json!({"aud": "authenticated", "exp": 4_102_444_800_i64, "sub": "7d444840-9dc0-11d1-b245-5ffdce74fad2"});
     let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
     let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).expect("signed");
-    let busy = || server.get("/v1/me").bearer(&token);
-    check("SERVER_BUSY", 503, ask(busy));
-    assert!(!busy().send().header("retry-after").is_empty(), "it was not done, and may be asked again");
+    let full = server.get("/v1/me").bearer(&token).send();
+    full.refused("no room for anybody new", 400, "VALIDATION_FAILED");
+    assert_eq!(full.header("retry-after"), "", "nor will there be");
 }
 
 /// Bounds the files that a process may write; none lifts the bound.
@@ -378,7 +378,9 @@ fn an_order_whose_fate_is_unknown_is_said_to_be_and_the_world_recovers() {
             assert_eq!((later.status, later.code()), (503, "PERSISTENCE_UNKNOWN"), "{}", later.text);
             later = post().send();
         }
-        assert_ne!(later.header("retry-after"), "", "it was not placed");
+        later.assert_refusal("it was not placed");
+        assert_eq!(later.status, 503, "{}", later.text);
+        assert_ne!(later.header("retry-after"), "", "it may be placed again");
         limit_files(server.process_id(), None);
         answer
     };

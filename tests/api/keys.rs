@@ -97,6 +97,12 @@ fn a_read_only_key_manages_keys_and_trades_nothing() {
     assert_eq!(more.status, 201, "{}", more.text);
     let blind = server.get("/v1/account/balance").header("X-API-Key", raw(&more.json)).send();
     blind.refused("a key that trades and does not read", 403, "INSUFFICIENT_PERMISSION");
+    // It manages wallets and starts them over all the same, and is shown what it did.
+    let with_it = |request: crate::harness::Request<'_>| request.header("X-API-Key", raw(&more.json)).send();
+    let wallet = with_it(server.post("/v1/me/wallets", &json!({"label": "unseen"})));
+    assert_eq!((wallet.status, &wallet.json["label"]), (201, &json!("unseen")), "{}", wallet.text);
+    let reset = with_it(server.post("/v1/account/reset-api-balance", &json!({})));
+    assert_eq!(reset.status, 200, "{}", reset.text);
     for (body, status) in
         [(json!({"name": "x".repeat(101)}), 422), (json!({"name": 7}), 422), (json!({"permissions": 1}), 422)]
     {

@@ -19,5 +19,6 @@ mod ready;
 mod secrets;
 mod sockets;
 mod spot;
+mod stalled;
 mod unauthorized;
 mod wallets;

@@ -18,6 +18,8 @@ enum Takes {
     MaybeKeyOnly,
     /// A key that reads.
     Read,
+    /// A key, whatever it may do.
+    AnyKey,
     /// A key that trades.
     Trade,
     /// A key or a session.
@@ -32,7 +34,7 @@ enum Takes {
     Socket,
 }
 
-use Takes::{Admin, Bootstrap, MaybeKey, MaybeKeyOnly, Nothing, Owner, Read, Session, Socket, Trade};
+use Takes::{Admin, AnyKey, Bootstrap, MaybeKey, MaybeKeyOnly, Nothing, Owner, Read, Session, Socket, Trade};
 
 /// Every route. `{wallet}`, `{order}` and `{key}` stand for what is the trader's.
 #[rustfmt::skip]
@@ -89,7 +91,7 @@ const ROUTES: &[(&str, &str, Takes)] = &[
     ("GET", "/v1/account/equity", Read),
     ("GET", "/v1/account/settlements", Read),
     ("GET", "/v1/account/profile-analysis", Read),
-    ("POST", "/v1/account/reset-api-balance", Read),
+    ("POST", "/v1/account/reset-api-balance", AnyKey),
     ("POST", "/v1/orders", Trade),
     ("POST", "/v1/orders/batch", Trade),
     ("POST", "/v1/order", Trade),
@@ -199,11 +201,11 @@ fn expected(takes: Takes, with: With) -> Refusal {
         Socket => UPGRADE,
         Admin => MISSING_AUTH,
         MaybeKey if is_session => MISSING_KEY,
-        Read | Trade if !is_key => MISSING_KEY,
+        AnyKey | Read | Trade if !is_key => MISSING_KEY,
         Trade if matches!(with, With::Key("reader" | "beta-expired")) => {
             Some((403, "INSUFFICIENT_PERMISSION"))
         }
-        MaybeKey | MaybeKeyOnly | Read | Trade => of_key(with),
+        MaybeKey | MaybeKeyOnly | AnyKey | Read | Trade => of_key(with),
         Owner | Session | Bootstrap if matches!(with, With::NoCredential) => MISSING_AUTH,
         Owner if is_key => of_key(with),
         Session | Bootstrap if is_key => MISSING_AUTH,

@@ -251,3 +251,17 @@ fn a_deleted_users_token_makes_no_new_user() {
     let join = Command::Join { subject, email: String::new() };
     assert_eq!(world.ask(NOW, &join), Err(Reject::UserNotFound));
 }
+
+#[test]
+fn nobody_has_keys_without_end() {
+    let mut world = World::admitted(Tier::Pro);
+    for _ in 0..KEYS_EVER_MAX - 1 {
+        let key = world.issue(NOW).expect("the others were revoked");
+        world.ask(NOW, &Command::RevokeKey(world.own(key))).expect("it is one's own");
+    }
+    let last = world.issue(NOW).expect("the last");
+    let full = Reject::LimitReached("1000 keys a user".to_owned());
+    assert_eq!(world.issue(NOW), Err(full.clone()));
+    assert_eq!(world.rotate(NOW, last), Err(full), "a rotation makes one, too");
+    assert!(world.works(last, NOW));
+}

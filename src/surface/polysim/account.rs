@@ -1,6 +1,6 @@
 //! The account (§13): cash, positions, history, settlements, starting over.
 
-use super::auth::Reader;
+use super::auth::{Holder, Reader};
 use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
 use super::from_wire;
@@ -40,7 +40,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 async fn get_balance(call: Call<Reader>) -> Answer {
     let permit = call.who.permit(&call.service, None)?;
     let portfolios = call.service.portfolios(&permit).await?;
-    Ok(Reply::json(&balance(&portfolios, call.service.baseline(&permit))))
+    Ok(Reply::json(&balance(&portfolios, call.service.baseline(&permit)?)))
 }
 
 /// `balance` is what may be spent; `total_value` counts what is reserved as cash (§18.10).
@@ -138,7 +138,7 @@ async fn get_portfolio(call: Call<Reader>) -> Answer {
         format!("{}.{}%", permille / 10, permille % 10)
     });
     Ok(Reply::json(&json!({
-        "balance": balance(&now, call.service.baseline(&permit)),
+        "balance": balance(&now, call.service.baseline(&permit)?),
         "positions": open_rows(&now, &past),
         "total_trades": past.stats.fills,
         "win_rate": win_rate,
@@ -202,7 +202,7 @@ async fn get_equity(call: Call<Reader>) -> Answer {
     }
     let now = call.service.now();
     let points = call.service.equity(&permit, now.plus_millis(-days * DAY_MS), now).await?;
-    let baseline = call.service.baseline(&permit);
+    let baseline = call.service.baseline(&permit)?;
     let skipped = query.limit.map_or(0, |limit| points.len().saturating_sub(limit));
     let shown: Vec<_> = points.iter().skip(skipped).map(|point| equity_row(point, baseline)).collect();
     Ok(Reply::json(&shown))
@@ -316,7 +316,7 @@ fn two_places(text: &str) -> String {
 }
 
 /// Needs no scope (design §12).
-async fn post_reset(call: Call<Reader>) -> Answer {
+async fn post_reset(call: Call<Holder>) -> Answer {
     let permit = call.who.manages(&call.service);
     let receipt = call.service.reset_wallet(&permit, Purse::Polymarket).await?;
     let ExchangeReceipt::Reset { positions, orders, cash } = receipt else {

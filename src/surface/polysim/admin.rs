@@ -4,21 +4,16 @@ use super::auth::Administrator;
 use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
 use super::from_wire;
-use super::keys::name;
+use super::history::iso;
+use super::keys::{LABEL_MAX, NAME_MAX, name};
 use super::to_wire::created_key;
 use crate::http::Endpoint;
+use crate::service::callers::EMAIL_MAX;
 use crate::service::{BetaWish, GateChange, Whom};
 use crate::types::{KeyId, Timestamp, UserId};
 use actix_web::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-/// The longest name of a key, in characters.
-const NAME_MAX: usize = 100;
-/// The longest label of a cohort, in bytes.
-const LABEL_MAX: usize = 64;
-/// The longest address, in bytes.
-const EMAIL_MAX: usize = 320;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -125,8 +120,7 @@ fn is_address(text: &str) -> bool {
 }
 
 fn moment(text: &str) -> Result<Timestamp, Failure> {
-    let at: jiff::Timestamp =
-        text.parse().map_err(|_| Failure::invalid("beta_until", "must be an ISO-8601 moment"))?;
+    let at = iso(text).ok_or_else(|| Failure::invalid("beta_until", "must be an ISO-8601 moment"))?;
     Ok(Timestamp::from_millis(at.as_millisecond()))
 }
 

@@ -40,7 +40,7 @@ async fn get_analysis(call: Call<Reader>) -> Answer {
     let filter = FillFilter { limit: u32::try_from(recent).unwrap_or(100), ..FillFilter::default() };
     let fills = service.fills(&permit, filter).await?;
 
-    let baseline = service.baseline(&permit);
+    let baseline = service.baseline(&permit)?;
     let (closed, exposure, drawdown) =
         (ClosedStats::of(&past.closed), Exposure::of(&portfolios), Drawdown::of(&equity));
     let catalog = service.catalog();

@@ -79,6 +79,10 @@ pub(super) struct Reader(Caller);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trader(Caller);
 
+/// The holder of any key that works, whatever it may do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Holder(Caller);
+
 /// The holder of any active key, or of a session.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Owner(Caller);
@@ -144,6 +148,12 @@ impl Access for Reader {
 impl Access for Trader {
     async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
         key_with(Permission::Trade, request, service, entry).map(Self)
+    }
+}
+
+impl Access for Holder {
+    async fn prove(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Self, Failure> {
+        some_key(request, service, entry).map(Self)
     }
 }
 
@@ -227,13 +237,16 @@ fn key_with(
     service: &Service,
     entry: &mut Entry,
 ) -> Result<Caller, Failure> {
+    let caller = some_key(request, service, entry)?;
+    if caller.permissions.include(permission) { Ok(caller) } else { Err(Failure::lacks(permission)) }
+}
+
+/// Steps 1 to 6 and 8.
+fn some_key(request: &HttpRequest, service: &Service, entry: &mut Entry) -> Result<Caller, Failure> {
     match credential(request) {
+        Credential::Key(key) => key_holder(key, request, service, entry),
         Credential::Nothing | Credential::Session(_) => {
             entry.charge_address(request, service).and(Err(Failure::missing_key()))
-        }
-        Credential::Key(key) => {
-            let caller = key_holder(key, request, service, entry)?;
-            if caller.permissions.include(permission) { Ok(caller) } else { Err(Failure::lacks(permission)) }
         }
     }
 }
@@ -265,14 +278,16 @@ impl Reader {
         read_permit(&self.0, service, wallet)
     }
 
-    /// The permit to start one's own wallets over, which needs no scope (design §12).
-    pub(super) fn manages(&self, service: &Service) -> MayManage {
-        service.may_manage(&self.0)
-    }
-
     /// Who it is.
     pub(super) fn who(&self) -> &Caller {
         &self.0
+    }
+}
+
+impl Holder {
+    /// The permit to start one's own wallets over, which needs no scope (design §12).
+    pub(super) fn manages(&self, service: &Service) -> MayManage {
+        service.may_manage(&self.0)
     }
 }
 

@@ -158,7 +158,7 @@ impl From<Reject> for Failure {
                 return Self { retry_after: Some(1), ..busy };
             }
             Reject::Stopped(_) => {
-                let stopped = Self::new(503, "SERVER_BUSY", message);
+                let stopped = Self::new(503, "SERVER_BUSY", capital(&message));
                 return Self { retry_after: Some(5), ..stopped };
             }
             // Maybe placed: no Retry-After, or the SDK would place it again.
@@ -205,10 +205,7 @@ impl From<Reject> for Failure {
             }
             Reject::PlanExhausted => return Self::upgrade("wallets.sandbox_baseline"),
             Reject::AccountNotFound => (404, "ACCOUNT_NOT_FOUND", "Account not found".to_owned()),
-            Reject::AccountsFull => {
-                let full = Self::new(503, "SERVER_BUSY", capital(&message));
-                return Self { retry_after: Some(5), ..full };
-            }
+            Reject::TradeNotAllowed => return Self::lacks(Permission::Trade),
             Reject::IdempotencyKeyReused => (
                 409,
                 "IDEMPOTENCY_KEY_REUSE",
@@ -269,7 +266,8 @@ impl From<Reject> for Failure {
                 return Self { retry_after: Some(resets_in), ..used };
             }
             // No rate: asking again changes nothing.
-            Reject::LimitReached(_) => (400, "VALIDATION_FAILED", capital(&message)),
+            // For good: whoever came back would wait for nothing.
+            Reject::AccountsFull | Reject::LimitReached(_) => (400, "VALIDATION_FAILED", capital(&message)),
             Reject::Internal => (500, "INTERNAL_ERROR", "Internal error".to_owned()),
         };
         Self::new(status, code, message)

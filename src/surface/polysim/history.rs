@@ -100,7 +100,7 @@ pub(super) fn moment(field: &str, text: Option<&str>) -> Result<Option<Timestamp
 }
 
 /// A moment with its offset, or without one: UTC then.
-fn iso(text: &str) -> Option<jiff::Timestamp> {
+pub(super) fn iso(text: &str) -> Option<jiff::Timestamp> {
     let civil = || text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
     text.parse().ok().or_else(|| civil().map(|moment| moment.timestamp()))
 }

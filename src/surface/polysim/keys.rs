@@ -10,14 +10,16 @@ use super::wire::TierRow;
 use crate::http::Endpoint;
 use crate::service::callers::SOCKET_TOKEN_SECONDS;
 use crate::service::keys::KeyWish;
-use crate::service::{Permission, Permissions, Scheme, Tier};
+use crate::service::{Permission, Permissions, Tier};
 use crate::types::KeyId;
 use actix_web::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The longest name of a key, in characters.
-const NAME_MAX: usize = 100;
+pub(super) const NAME_MAX: usize = 100;
+/// The longest label of a wallet or a cohort, in characters.
+pub(super) const LABEL_MAX: usize = 64;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -115,9 +117,8 @@ async fn get_keys(call: Call<Owner>) -> Answer {
     let limit = whole("limit", page.limit.as_deref(), 50, 1..=200)?;
     let offset = whole("offset", page.offset.as_deref(), 0, 0..=usize::MAX)?;
     let now = call.service.now();
-    let keys = call.service.keys_of(call.who.who().user);
-    let own = keys.iter().filter(|(_, key)| key.scheme == Scheme::Polysim);
-    let shown = own.skip(offset).take(limit);
+    let keys = call.service.own_keys(&call.who.manages(&call.service))?;
+    let shown = keys.iter().skip(offset).take(limit);
     let shown = shown.map(|(id, key)| key_info(*id, key, call.service.last_used(*id), now));
     Ok(Reply::json(&shown.collect::<Vec<_>>()))
 }

@@ -328,12 +328,9 @@ async fn cancel_chosen(
     market: Option<crate::types::MarketId>,
     outcome: Option<Outcome>,
 ) -> Answer {
-    let (mut canceled, mut refused) = (Vec::new(), Map::new());
-    for permit in call.who.permits(&call.service)? {
-        let open = call.service.open_orders(&permit, market, outcome).await?;
-        cancel_into(&call.service, &[permit], open, (&mut canceled, &mut refused)).await?;
-    }
-    Ok(Reply::json(&json!({"canceled": canceled, "not_canceled": refused})))
+    let permits = call.who.permits(&call.service)?;
+    let outcomes = call.service.cancel_open(&permits, market, outcome).await?;
+    Ok(became(outcomes, Map::new()))
 }
 
 /// Cancels orders and says for each what became of it (§11.5). `canceled` is a list of texts: the mirror reads a
@@ -341,21 +338,20 @@ async fn cancel_chosen(
 pub(super) async fn cancel_listed(
     call: &Call<Trader>,
     orders: Vec<OrderId>,
-    mut refused: Map<String, Value>,
+    refused: Map<String, Value>,
 ) -> Answer {
-    let (permits, mut canceled) = (call.who.permits(&call.service)?, Vec::new());
-    cancel_into(&call.service, &permits, orders, (&mut canceled, &mut refused)).await?;
-    Ok(Reply::json(&json!({"canceled": canceled, "not_canceled": refused})))
+    let permits = call.who.permits(&call.service)?;
+    let outcomes = call.service.cancel(&permits, &orders).await?;
+    Ok(became(orders.into_iter().zip(outcomes), refused))
 }
 
-async fn cancel_into(
-    service: &Service,
-    permits: &[MayTrade],
-    orders: Vec<OrderId>,
-    (canceled, refused): (&mut Vec<String>, &mut Map<String, Value>),
-) -> Result<(), Failure> {
-    let outcomes = service.cancel(permits, &orders).await?;
-    for (order, outcome) in orders.into_iter().zip(outcomes) {
+/// What became of each order that was to be canceled, besides those refused before.
+fn became(
+    outcomes: impl IntoIterator<Item = (OrderId, Result<ExchangeReceipt, NotCanceled>)>,
+    mut refused: Map<String, Value>,
+) -> Reply {
+    let mut canceled = Vec::new();
+    for (order, outcome) in outcomes {
         match outcome {
             Ok(_) => canceled.push(order.to_string()),
             Err(why) => {
@@ -363,7 +359,7 @@ async fn cancel_into(
             }
         }
     }
-    Ok(())
+    Reply::json(&json!({"canceled": canceled, "not_canceled": refused}))
 }
 
 #[derive(Debug, Deserialize)]

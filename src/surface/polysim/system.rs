@@ -5,8 +5,8 @@ use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
 use super::to_wire::{iso, number};
 use crate::http::Endpoint;
+use crate::service::Tier;
 use crate::service::accounts::Portfolio;
-use crate::service::{Scheme, Tier};
 use crate::types::Usd;
 use actix_web::http::Method;
 use serde::Deserialize;
@@ -87,9 +87,8 @@ async fn get_me(call: Call<Owner>) -> Answer {
     let balance = portfolios.iter().map(Portfolio::available).sum::<Usd>();
     let balance = balance.rounded(2);
     let now = call.service.now();
-    let keys = call.service.keys_of(caller.user);
-    let active =
-        keys.iter().filter(|(_, key)| key.scheme == Scheme::Polysim && key.usable(now).is_ok()).count();
+    let keys = call.service.own_keys(&call.who.manages(&call.service))?;
+    let active = keys.iter().filter(|(_, key)| key.usable(now).is_ok()).count();
     let text = |text: &str| if text.is_empty() { Value::Null } else { Value::from(text) };
     Ok(Reply::json(&json!({
         "user_id": caller.user,

@@ -4,7 +4,7 @@ use super::auth::Owner;
 use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
 use super::from_wire;
-use super::keys::name;
+use super::keys::{LABEL_MAX, name};
 use super::params::whole;
 use super::to_wire::iso;
 use super::wire::WalletOut;
@@ -14,9 +14,6 @@ use crate::service::wallets::WalletView;
 use actix_web::http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-/// The longest label of a wallet, in characters.
-const LABEL_MAX: usize = 64;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -60,20 +57,23 @@ async fn post_wallet(call: Call<Owner>) -> Answer {
         Some(_) => return Err(Failure::new(400, "VALIDATION_FAILED", "Only SANDBOX wallets can be created")),
     }
     let purse = call.service.open_wallet(&call.who.manages(&call.service), label).await?;
-    Ok(shown(&call, purse).await?.status(201))
+    Ok(changed(&call, purse).await?.status(201))
 }
 
-/// A wallet as it stands after whatever was done to it.
-async fn shown(call: &Call<Owner>, purse: Purse) -> Answer {
-    let permit = call.who.permit(&call.service, Some("all"))?;
-    let all = call.service.wallets(&permit).await?;
+/// A wallet as it stands after whatever was done to it: whoever may do that may see it, too.
+async fn changed(call: &Call<Owner>, purse: Purse) -> Answer {
+    shown(&call.service.own_wallets(&call.who.manages(&call.service)).await?, purse)
+}
+
+fn shown(all: &[WalletView], purse: Purse) -> Answer {
     let found = all.iter().find(|view| view.purse == purse).ok_or_else(Failure::wallet_not_found)?;
     Ok(Reply::json(&wallet_out(found)))
 }
 
 async fn get_wallet(call: Call<Owner>) -> Answer {
     let purse = call.who.purse(&call.service, call.path("wallet_id"))?;
-    shown(&call, purse).await
+    let permit = call.who.permit(&call.service, Some("all"))?;
+    shown(&call.service.wallets(&permit).await?, purse)
 }
 
 #[derive(Deserialize)]
@@ -87,19 +87,19 @@ async fn patch_wallet(call: Call<Owner>) -> Answer {
     let rename: Rename = from_wire::object(&call.body)?;
     let label = name("label", Some(&rename.label), LABEL_MAX)?;
     call.service.label_wallet(&call.who.manages(&call.service), purse, label).await?;
-    shown(&call, purse).await
+    changed(&call, purse).await
 }
 
 async fn delete_wallet(call: Call<Owner>) -> Answer {
     let purse = call.who.purse(&call.service, call.path("wallet_id"))?;
     call.service.archive_wallet(&call.who.manages(&call.service), purse).await?;
-    shown(&call, purse).await
+    changed(&call, purse).await
 }
 
 async fn post_reset(call: Call<Owner>) -> Answer {
     let purse = call.who.purse(&call.service, call.path("wallet_id"))?;
     call.service.reset_wallet(&call.who.manages(&call.service), purse).await?;
-    shown(&call, purse).await
+    changed(&call, purse).await
 }
 
 fn wallet_out(view: &WalletView) -> WalletOut {

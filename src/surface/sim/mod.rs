@@ -65,11 +65,17 @@ impl From<Reject> for Failure {
             Reject::PlanExhausted => 402,
             Reject::DailyOrdersUsed { .. } => 429,
             Reject::NotLetIn(KeyFailure::Restricted)
+            | Reject::TradeNotAllowed
             | Reject::IssuanceClosed
             | Reject::IssuanceComingSoon
             | Reject::UpgradeNeeded
             | Reject::NotEntitled => 403,
-            Reject::NotLetIn(_) => 401,
+            Reject::NotLetIn(
+                KeyFailure::Unknown
+                | KeyFailure::Deactivated
+                | KeyFailure::Expired
+                | KeyFailure::OwnerNotFound,
+            ) => 401,
             Reject::Internal => 500,
             Reject::IdempotencyKeyReused
             | Reject::DuplicateClientOrderId(_)

@@ -3,8 +3,8 @@
 use super::*;
 use crate::exchange;
 use crate::types::{
-    AccountId, MarketId, NewOrder, OrderKind, Outcome as Answer, Price, Shares, Side, Size, Terms,
-    TimeInForce, Usd,
+    AccountId, KeyFailure, MarketId, NewOrder, OrderKind, Outcome as Answer, Price, Shares, Side, Size,
+    Terms, TimeInForce, Usd,
 };
 use crate::world::record::Authority;
 use crate::world::tape::faulty::{Faults, SimDisk};
@@ -144,7 +144,7 @@ fn a_world_stops_even_if_its_last_batch_can_not_be_written() {
     assert!(world.mailbox.send(busy).is_ok());
     wait_until(|| world.mailbox.is_empty());
     let (reply, answer) = oneshot::channel();
-    assert!(world.mailbox.send(Work::One(Box::new(grant()), reply)).is_ok());
+    assert!(world.mailbox.send(Work::One(None, Box::new(grant()), reply)).is_ok());
     disk.set_faults(BROKEN);
     std::thread::scope(|scope| {
         scope.spawn(|| world.stop());
@@ -232,4 +232,21 @@ fn after_a_reset_the_hub_tells_of_the_new_books() {
         assert!(bids.contains(&(*price, *shares)), "{update:?} {bids:?}");
     }
     assert_eq!(update.touch[0], bids.first().map(|(price, _)| *price));
+}
+
+#[test]
+fn a_command_of_an_earlier_epoch_changes_nothing() {
+    let world = start(&SimDisk::new(1));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let begin = world.beginning(true).expect("the scenario is there");
+        assert!(world.command_in(0, grant()).await.is_ok());
+        world.command(begin).await.expect("it begins anew");
+        let before = world.ask(Cash).await;
+        let nobody = Err(Reject::NotLetIn(KeyFailure::Unknown));
+        assert_eq!(world.command_in(0, grant()).await, nobody);
+        assert_eq!(world.commands_in(0, vec![grant(), grant()]).await, Ok(vec![nobody.clone(), nobody]));
+        assert_eq!(world.ask(Cash).await, before);
+        assert!(world.command_in(1, grant()).await.is_ok());
+    });
 }

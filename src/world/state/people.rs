@@ -210,16 +210,18 @@ impl State {
     ) -> Result<Receipt, Reject> {
         let wallet = self.wallets.in_use(user, purse)?;
         let rules = self.identity.tiers().of(tier);
-        match purse {
+        // How many resets are counted; none where they are not.
+        let most = match purse {
             Purse::Kalshi => return Err(Reject::WrongWalletKind),
-            Purse::Main => wallet.may_reset(at, rules.main_resets_max)?,
+            Purse::Main => rules.main_resets_max,
             Purse::Polymarket | Purse::Sandbox(_) if tier == Tier::Free => return Err(Reject::PlanExhausted),
-            Purse::Polymarket | Purse::Sandbox(_) => {}
-        }
+            Purse::Polymarket | Purse::Sandbox(_) => None,
+        };
+        wallet.may_reset(at, most)?;
         let (account, cash) = (wallet.account, wallet.baseline);
         let command = exchange::Command::ResetAccount { account, cash, house: self.about.system.house };
         let receipt = self.exchange.apply(at, &command, events)?;
-        Arc::make_mut(&mut self.wallets).reset(user, purse, at);
+        Arc::make_mut(&mut self.wallets).reset(user, purse, most, at);
         notes.push(Note::WalletReset { user, purse });
         Ok(Receipt::Exchange(receipt))
     }
@@ -237,6 +239,15 @@ impl State {
             }
             Authority::System => Err(Reject::UserNotFound),
         }
+    }
+
+    /// As [`State::vouch`], for what only a key that trades may do: a beta key may have been cut off meanwhile.
+    pub(super) fn vouch_trade(&self, by: Authority, at: Timestamp) -> Result<(), Reject> {
+        self.vouch(by, at)?;
+        let Authority::Key(key) = by else { return Ok(()) };
+        let caller = self.identity.speaks_for(key, at);
+        let trades = caller.is_some_and(|caller| caller.permissions.include(Permission::Trade));
+        if trades { Ok(()) } else { Err(Reject::TradeNotAllowed) }
     }
 
     /// Whether whoever vouches for a command may still do so.

@@ -1,9 +1,9 @@
 //! Which account each user has for which purpose, and what PolySimulator's wallets are called (§14).
 
-use crate::types::{AccountId, Reject, Timestamp, Usd, UserId};
+use crate::types::{AccountId, Reject, Timestamp, Usd, UserId, index};
 use crate::world::scenario::{Genesis, Purse};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Sandbox wallets one user may ever make: each is an account, of which a world has only so many.
 const SANDBOXES_EVER_MAX: u32 = 200;
@@ -58,7 +58,17 @@ impl Wallet {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wallets {
     all: BTreeMap<(UserId, Purse), Wallet>,
-    archived: BTreeSet<AccountId>,
+    /// Accounts that trade nothing.
+    shut: BTreeMap<AccountId, Shut>,
+}
+
+/// Why an account trades nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Shut {
+    /// It was archived.
+    Archived,
+    /// It trades on the web only, which is not here (§14.1).
+    Main,
 }
 
 impl Wallets {
@@ -66,8 +76,7 @@ impl Wallets {
     pub(super) fn of(genesis: &Genesis, at: Timestamp) -> Self {
         let mut wallets = Self::default();
         for (user, purse, account) in &genesis.owners {
-            let opened =
-                account.0.checked_sub(1).and_then(|at| genesis.accounts.get(crate::types::index(at)));
+            let opened = account.0.checked_sub(1).and_then(|at| genesis.accounts.get(index(at)));
             let baseline = opened.map(|opened| opened.cash).unwrap_or_default();
             wallets.open((*user, *purse), *account, baseline, at);
         }
@@ -86,10 +95,16 @@ impl Wallets {
         all.take_while(move |((owner, _), _)| *owner == user).map(|((_, purse), wallet)| (*purse, wallet))
     }
 
-    /// Whether an account trades no more.
-    #[must_use]
-    pub fn is_archived(&self, account: AccountId) -> bool {
-        !self.archived.is_empty() && self.archived.contains(&account)
+    /// Whether an account trades.
+    ///
+    /// # Errors
+    /// [`Reject::WalletNotFound`] if it was archived, [`Reject::WrongWalletKind`] if it is a MAIN wallet's.
+    pub fn must_trade(&self, account: AccountId) -> Result<(), Reject> {
+        match self.shut.get(&account) {
+            None => Ok(()),
+            Some(Shut::Archived) => Err(Reject::WalletNotFound),
+            Some(Shut::Main) => Err(Reject::WrongWalletKind),
+        }
     }
 
     /// The purse that the user's next sandbox gets, if the plan allows one more.
@@ -122,6 +137,9 @@ impl Wallets {
             archived_at: None,
             resets: Vec::new(),
         };
+        if whose.1 == Purse::Main {
+            self.shut.insert(account, Shut::Main);
+        }
         self.all.insert(whose, wallet);
     }
 
@@ -133,16 +151,19 @@ impl Wallets {
         let wallet = self.change(user, purse);
         wallet.archived_at = Some(at);
         let account = wallet.account;
-        self.archived.insert(account);
+        self.shut.insert(account, Shut::Archived);
     }
 
-    pub(super) fn reset(&mut self, user: UserId, purse: Purse, at: Timestamp) {
+    /// Starts a wallet over. Resets are remembered only where there may be so many of them in 30 days.
+    pub(super) fn reset(&mut self, user: UserId, purse: Purse, most: Option<u32>, at: Timestamp) {
         let wallet = self.change(user, purse);
-        wallet.generation += 1;
+        wallet.generation = wallet.generation.saturating_add(1);
         wallet.resets.retain(|then| then.plus_millis(RESETS_COUNTED_MS) > at);
-        // Only a MAIN wallet's resets are counted: the list stays as short as its plan's limit.
-        if purse == Purse::Main {
+        if let Some(most) = most {
             wallet.resets.push(at);
+            // A plan with more of them, or with no limit, may have left the list longer.
+            let too_many = wallet.resets.len().saturating_sub(index(most));
+            wallet.resets.drain(..too_many);
         }
     }
 
@@ -152,5 +173,30 @@ impl Wallets {
 
     fn change(&mut self, user: UserId, purse: Purse) -> &mut Wallet {
         self.all.get_mut(&(user, purse)).expect("BUG: it was looked up before it was changed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resets_are_remembered_no_further_than_they_count() {
+        let (user, at) = (UserId(1), Timestamp::from_seconds);
+        let mut wallets = Wallets::default();
+        wallets.open((user, Purse::Main), AccountId(1), Usd::ZERO, at(0));
+        for second in 0..100 {
+            wallets.reset(user, Purse::Main, None, at(second));
+        }
+        let remembered = |wallets: &Wallets| wallets.get(user, Purse::Main).expect("open").resets.clone();
+        assert_eq!(remembered(&wallets), [], "a plan without a limit counts none");
+        for second in 100..110 {
+            wallets.reset(user, Purse::Main, Some(4), at(second));
+        }
+        assert_eq!(remembered(&wallets), [106, 107, 108, 109].map(at));
+        let wallet = wallets.get(user, Purse::Main).expect("open");
+        assert_eq!(wallet.generation, 111);
+        assert_eq!(wallet.may_reset(at(110), Some(4)), Err(Reject::PlanExhausted));
+        assert_eq!(wallet.may_reset(at(110), None), Ok(()));
     }
 }

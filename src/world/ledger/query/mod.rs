@@ -9,7 +9,8 @@ mod prices;
 
 pub use equity::{EquityPoint, equity};
 pub use orders::{
-    Claimed, FillFilter, OrderFilter, Whose, claimed, count_fills, count_orders, fills, order, orders,
+    Claimed, FillFilter, OrderFilter, Whose, claimed, client_order_id, count_fills, count_orders, fills,
+    order, orders,
 };
 pub use positions::{
     SettlementFilter, TradeStats, closed_positions, position_ids, positions, settlements, trade_stats,

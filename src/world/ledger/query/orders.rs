@@ -171,6 +171,16 @@ pub fn order(db: &Connection, id: OrderId, accounts: &[AccountId]) -> Result<Opt
     Ok(found.filter(|order| accounts.contains(&order.account)))
 }
 
+/// What its client called an order, if it gave it a name.
+///
+/// # Errors
+/// The database's.
+pub fn client_order_id(db: &Connection, id: OrderId) -> Result<Option<Box<str>>> {
+    let mut statement = db.prepare_cached("SELECT client_order_id FROM orders WHERE id = ?")?;
+    let found = statement.query_row([int(id.0)], |row| row.get::<_, Option<String>>(0)).optional()?;
+    Ok(found.flatten().map(String::into_boxed_str))
+}
+
 /// The newest order of these accounts whose idempotency key, or client's order id, has this digest.
 ///
 /// # Errors

@@ -80,7 +80,7 @@ impl World {
         true
     }
 
-    /// What an account holds, if that is what a command needs.
+    /// An account that trades and has cash.
     pub(super) fn trader(&self, number: u32) -> AccountId {
         let traders: Vec<_> = self
             .state
@@ -88,7 +88,10 @@ impl World {
             .accounts()
             .iter()
             .filter(|account| {
-                account.venue == Venue::Polymarket && account.role == Role::Trader && account.cash > Usd::ZERO
+                account.venue == Venue::Polymarket
+                    && account.role == Role::Trader
+                    && account.cash > Usd::ZERO
+                    && self.state.wallets().must_trade(account.id).is_ok()
             })
             .map(|account| account.id)
             .collect();
