@@ -1,4 +1,5 @@
-//! Which markets there are, under all their names. Replaced whole whenever one is listed.
+//! Which markets there are, under all their names. Windows are listed all the time, and a world with many markets must
+//! not be gone through again for each: what is new is a part of its own, and small parts are merged.
 
 use crate::exchange::{Exchange, MarketSpec};
 use crate::identity::Identity;
@@ -34,67 +35,187 @@ impl Directory {
     }
 }
 
+/// A part with so many markets is merged with no other: that bounds what one listing may cost.
+const PART_MAX: usize = 4_096;
+
 /// Every market of a world by id, condition id, token id and slug.
 #[derive(Debug, Default)]
 pub struct Catalog {
+    /// In the order of ids; each at least as large as the next, until it is full.
+    parts: Vec<Arc<Part>>,
+    epoch: u32,
+}
+
+/// Markets with consecutive ids.
+#[derive(Debug)]
+struct Part {
+    /// How many came before.
+    before: usize,
     all: Vec<Arc<MarketSpec>>,
     by_condition: BTreeMap<String, MarketId>,
     by_token: BTreeMap<String, (MarketId, Outcome)>,
     by_slug: BTreeMap<String, MarketId>,
-    epoch: u32,
+}
+
+impl Part {
+    fn of(before: usize, all: Vec<Arc<MarketSpec>>) -> Self {
+        let (mut by_condition, mut by_token, mut by_slug) =
+            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for (market, spec) in ids_after(before).zip(&all) {
+            let facts = &spec.facts;
+            by_condition.insert(facts.condition_id.clone(), market);
+            by_slug.insert(facts.slug.clone(), market);
+            for (outcome, token) in
+                Outcome::BOTH.into_iter().zip(&facts.token_ids).filter(|(_, token)| !token.is_empty())
+            {
+                by_token.insert(token.clone(), (market, outcome));
+            }
+        }
+        Self { before, all, by_condition, by_token, by_slug }
+    }
+
+    fn and(&self, next: &Self) -> Self {
+        Self::of(self.before, self.all.iter().chain(&next.all).cloned().collect())
+    }
+
+    fn end(&self) -> usize {
+        self.before + self.all.len()
+    }
+}
+
+fn ids_after(before: usize) -> impl Iterator<Item = MarketId> {
+    let first = u32::try_from(before + 1).expect("BUG: four billion markets");
+    (first..).map(MarketId)
 }
 
 impl Catalog {
     /// The catalog of an exchange.
     #[must_use]
     pub fn of(exchange: &Exchange, epoch: u32) -> Self {
-        let mut catalog = Self { epoch, ..Self::default() };
-        for market in exchange.markets() {
-            let facts = &market.spec.facts;
-            catalog.by_condition.insert(facts.condition_id.clone(), market.id);
-            catalog.by_slug.insert(facts.slug.clone(), market.id);
-            for (outcome, token) in
-                Outcome::BOTH.into_iter().zip(&facts.token_ids).filter(|(_, token)| !token.is_empty())
+        Self { epoch, ..Self::default() }.extended(exchange)
+    }
+
+    /// The catalog of an exchange that lists more than when this one was made, and in the same epoch.
+    #[must_use]
+    pub fn extended(&self, exchange: &Exchange) -> Self {
+        let new = exchange.markets().iter().skip(self.len());
+        self.with(new.map(|market| Arc::clone(&market.spec)).collect())
+    }
+
+    fn with(&self, new: Vec<Arc<MarketSpec>>) -> Self {
+        let (mut parts, epoch) = (self.parts.clone(), self.epoch);
+        for (number, some) in (0..).zip(new.chunks(PART_MAX)) {
+            parts.push(Arc::new(Part::of(self.len() + number * PART_MAX, some.to_vec())));
+            while let [.., one, other] = &parts[..]
+                && other.all.len() >= one.all.len()
+                && one.all.len() + other.all.len() <= PART_MAX
             {
-                catalog.by_token.insert(token.clone(), (market.id, outcome));
+                let both = Arc::new(one.and(other));
+                parts.truncate(parts.len() - 2);
+                parts.push(both);
             }
-            catalog.all.push(Arc::clone(&market.spec));
         }
-        catalog
+        Self { parts, epoch }
+    }
+
+    fn len(&self) -> usize {
+        self.parts.last().map_or(0, |part| part.end())
+    }
+
+    /// What the newest part that knows says.
+    fn find<Found>(&self, look: impl Fn(&Part) -> Option<Found>) -> Option<Found> {
+        self.parts.iter().rev().find_map(|part| look(part))
     }
 
     /// A market's facts and rules.
     #[must_use]
     pub fn get(&self, market: MarketId) -> Option<&Arc<MarketSpec>> {
-        market.0.checked_sub(1).and_then(|at| self.all.get(index(at)))
+        let at = index(market.0.checked_sub(1)?);
+        let part = self.parts.get(self.parts.partition_point(|part| part.end() <= at))?;
+        part.all.get(at - part.before)
     }
 
     /// All markets in the order of their ids.
     pub fn iter(&self) -> impl Iterator<Item = (MarketId, &Arc<MarketSpec>)> {
-        (1..).map(MarketId).zip(&self.all)
+        ids_after(0).zip(self.parts.iter().flat_map(|part| &part.all))
     }
 
     /// The market with a condition id or ticker.
     #[must_use]
     pub fn by_condition(&self, id: &str) -> Option<MarketId> {
-        self.by_condition.get(id).copied()
+        self.find(|part| part.by_condition.get(id).copied())
     }
 
     /// The market and outcome with a token id.
     #[must_use]
     pub fn by_token(&self, id: &str) -> Option<(MarketId, Outcome)> {
-        self.by_token.get(id).copied()
+        self.find(|part| part.by_token.get(id).copied())
     }
 
     /// The market with a slug.
     #[must_use]
     pub fn by_slug(&self, slug: &str) -> Option<MarketId> {
-        self.by_slug.get(slug).copied()
+        self.find(|part| part.by_slug.get(slug).copied())
     }
 
     /// How often the world had been reset.
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.epoch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exchange::{FeeSchedule, MarketFacts, Settlement};
+    use crate::types::{Shares, Venue};
+
+    fn spec(number: usize) -> Arc<MarketSpec> {
+        let facts = MarketFacts {
+            condition_id: format!("0x{number}"),
+            slug: format!("slug-{number}"),
+            token_ids: [format!("{number}1"), format!("{number}2")],
+            ..MarketFacts::default()
+        };
+        Arc::new(MarketSpec {
+            venue: Venue::Polymarket,
+            facts,
+            ticks: Vec::new(),
+            lot: Shares::from_micros(100),
+            minimum: Shares::from_whole(5),
+            fees: FeeSchedule::FREE,
+            settlement: Settlement::Auto,
+            ends_at: None,
+            reference: None,
+            resolved: None,
+        })
+    }
+
+    #[test]
+    fn a_market_is_found_under_every_name_however_it_came_to_be_listed() {
+        let mut catalog = Catalog::default();
+        let mut listed = 0;
+        // One by one, some at once, more at once than a part holds, and one by one again.
+        for some in [1; 40].into_iter().chain([300, 5, PART_MAX * 2 + 7]).chain([1; 40]) {
+            catalog = catalog.with((listed..listed + some).map(spec).collect());
+            listed += some;
+            for number in [0, listed / 2, listed - 1] {
+                let market = MarketId(u32::try_from(number + 1).expect("few"));
+                assert_eq!(catalog.get(market), Some(&spec(number)), "{number} of {listed}");
+                assert_eq!(catalog.by_condition(&format!("0x{number}")), Some(market));
+                assert_eq!(catalog.by_slug(&format!("slug-{number}")), Some(market));
+                assert_eq!(catalog.by_token(&format!("{number}2")), Some((market, Outcome::No)));
+            }
+            assert_eq!(catalog.get(MarketId(u32::try_from(listed + 1).expect("few"))), None);
+            assert!(catalog.parts.len() < 20, "{} parts of {listed}", catalog.parts.len());
+        }
+        assert_eq!((catalog.iter().count(), catalog.get(MarketId(0))), (listed, None));
+        let slugs = catalog.iter().map(|(market, spec)| (market, spec.facts.slug.clone()));
+        let expected = (0..listed).map(|number| format!("slug-{number}"));
+        assert!(slugs.eq(ids_after(0).zip(expected)));
+        let newer = catalog.with(vec![spec(3)]);
+        let newest = Some(MarketId(u32::try_from(listed + 1).expect("few")));
+        assert_eq!(newer.by_slug("slug-3"), newest, "of two with one name, the newer is meant");
     }
 }

@@ -126,7 +126,11 @@ impl Sequencer<'_> {
     fn directory(&mut self) -> Option<Arc<Directory>> {
         let Stale { catalog, people } = std::mem::take(&mut self.stale);
         if catalog {
-            self.catalog = Arc::new(Catalog::of(self.state.exchange(), self.state.epoch()));
+            let (exchange, epoch) = (self.state.exchange(), self.state.epoch());
+            let is_same = self.catalog.epoch() == epoch;
+            let catalog =
+                if is_same { self.catalog.extended(exchange) } else { Catalog::of(exchange, epoch) };
+            self.catalog = Arc::new(catalog);
         }
         (catalog || people).then(|| Arc::new(Directory::with(&self.state, Arc::clone(&self.catalog))))
     }
