@@ -64,6 +64,8 @@ pub struct TierRules {
     pub main_resets_max: Option<u32>,
     /// Whether its keys trade unless less is asked for (polysimulator.md §4.9).
     pub trades: bool,
+    /// Whether it may take its history home as a file (§15).
+    pub exports: bool,
     /// Orders of one user in one UTC day, over all its keys (§6.6); none for as many as one likes.
     pub orders_per_day_max: Option<u32>,
 }

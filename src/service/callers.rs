@@ -152,6 +152,8 @@ impl MayRead {
 pub enum NotAllowed {
     /// The credential lacks a permission.
     Lacks(Permission),
+    /// The plan has no exports.
+    NoExports,
     /// The account is not there, or not the caller's.
     Refused(Reject),
 }
@@ -426,6 +428,18 @@ impl Service {
         let directory = self.world.directory();
         let is_same = directory.identity.epoch() == epoch;
         if is_same { Ok(directory) } else { Err(Reject::NotLetIn(KeyFailure::Unknown)) }
+    }
+
+    /// As [`Service::may_read`], for a file to keep: whether the plan has that, the limits in force say.
+    ///
+    /// # Errors
+    /// [`NotAllowed`], first if the plan has no exports.
+    pub fn may_export(&self, caller: &Caller, purse: Option<Purse>) -> Result<MayRead, NotAllowed> {
+        let directory = self.directory_in(caller.epoch).map_err(NotAllowed::Refused)?;
+        if !directory.identity.tiers().of(caller.tier).exports {
+            return Err(NotAllowed::NoExports);
+        }
+        self.may_read(caller, purse)
     }
 
     /// Whether a token opens `/admin` and `/sim`, compared in constant time.

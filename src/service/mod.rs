@@ -25,7 +25,7 @@ pub use crate::exchange::{
 };
 pub use crate::identity::{
     Caller, Cohort, GateChange, Gates, Key, Permission, Permissions, Refused, Scheme, Standing, Tier,
-    TierRules, Tiers, User,
+    TierRules, Tiers, User, Whom,
 };
 pub use crate::types::KeyFailure;
 pub use crate::world::Wallet;
@@ -33,7 +33,6 @@ pub use crate::world::catalog::Catalog;
 pub use crate::world::hub::{Fill, MarketUpdate, Notice};
 pub use crate::world::scenario::{Persona, Purse, Series, Spot, interval_ms};
 
-pub use crate::identity::Whom;
 pub use steering::{BetaWish, Steering};
 
 /// The one thing a surface talks to. Cheap to clone.

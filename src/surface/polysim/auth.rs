@@ -292,6 +292,11 @@ impl Holder {
 }
 
 impl Owner {
+    /// The permit to take what wallets did home as a file (§15); the query as in [`Reader::permit`].
+    pub(super) fn exports(&self, service: &Service, wallet: Option<&str>) -> Result<MayRead, Failure> {
+        service.may_export(&self.0, purse_meant(&self.0, service, wallet)?).map_err(not_allowed)
+    }
+
     /// As [`Reader::permit`].
     pub(super) fn permit(&self, service: &Service, wallet: Option<&str>) -> Result<MayRead, Failure> {
         read_permit(&self.0, service, wallet)
@@ -333,6 +338,11 @@ fn own_purse(caller: &Caller, service: &Service, wallet: Option<u32>) -> Result<
 }
 
 fn read_permit(caller: &Caller, service: &Service, wallet: Option<&str>) -> Result<MayRead, Failure> {
+    service.may_read(caller, purse_meant(caller, service, wallet)?).map_err(not_allowed)
+}
+
+/// The wallet that a query means; none for all.
+fn purse_meant(caller: &Caller, service: &Service, wallet: Option<&str>) -> Result<Option<Purse>, Failure> {
     let purse = match wallet.map(str::to_ascii_lowercase).as_deref() {
         None | Some("" | "api") => Some(Purse::Polymarket),
         Some("all") => None,
@@ -343,12 +353,13 @@ fn read_permit(caller: &Caller, service: &Service, wallet: Option<&str>) -> Resu
             Some(own_purse(caller, service, u32::try_from(id).ok())?)
         }
     };
-    service.may_read(caller, purse).map_err(not_allowed)
+    Ok(purse)
 }
 
 fn not_allowed(why: NotAllowed) -> Failure {
     match why {
         NotAllowed::Lacks(permission) => Failure::lacks(permission),
+        NotAllowed::NoExports => Failure::upgrade("export.csv"),
         NotAllowed::Refused(reject) => reject.into(),
     }
 }

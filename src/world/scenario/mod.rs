@@ -125,6 +125,8 @@ struct TierLine {
     main_resets_max: Option<u32>,
     #[serde(default = "yes")]
     trades: bool,
+    #[serde(default = "yes")]
+    exports: bool,
     orders_per_day_max: Option<u32>,
 }
 
@@ -275,6 +277,7 @@ impl Scenario {
             sandbox_baseline: line.sandbox_baseline.0,
             main_resets_max: line.main_resets_max,
             trades: line.trades,
+            exports: line.exports,
             orders_per_day_max: line.orders_per_day_max,
         };
         Tiers {
