@@ -11,7 +11,7 @@ use super::sockets::{Ear, Heard, frames, take_in};
 use super::to_wire::{iso, rendered_book};
 use super::updown::{self, SOURCE, dollars};
 use crate::http::Endpoint;
-use crate::service::streams::{FollowedMarket, SocketSeat};
+use crate::service::streams::FollowedMarket;
 use crate::service::{MarketUpdate, Notice, Service, Spot};
 use crate::types::{MarketId, Outcome, Reject};
 use actix_web::http::Method;
@@ -67,15 +67,22 @@ async fn get_stream(call: Call<Passerby>) -> Answer {
         Failure { retry_after: Some(1), ..busy }
     })?;
     let (to, events) = mpsc::channel(WAITING_MAX);
-    let told = Told { service: call.service.clone(), spots, source, to, _seat: seat };
+    let told = Told { service: call.service.clone(), spots, source, to };
     let follows = told.follow(&markets, notices).await?;
     actix_web::rt::spawn(told.tell(follows));
-    Ok(Reply::events(unending(events)).with("Cache-Control", "no-cache"))
+    Ok(Reply::events(unending(events, seat)).with("Cache-Control", "no-cache"))
 }
 
-/// Events until their teller is gone, which breaks the stream off: nothing more to come is no clean end.
-fn unending(mut events: mpsc::Receiver<Bytes>) -> impl Stream<Item = Result<Bytes, Closed>> {
-    poll_fn(move |context| events.poll_recv(context).map(|event| Some(event.ok_or(Closed))))
+/// Events until their teller is gone, which breaks the stream off: nothing more to come is no clean end. The stream
+/// keeps its seat as long as its connection lasts, also that of a reader who was given up.
+fn unending<Seat>(
+    mut events: mpsc::Receiver<Bytes>,
+    seat: Seat,
+) -> impl Stream<Item = Result<Bytes, Closed>> {
+    poll_fn(move |context| {
+        let _kept = &seat;
+        events.poll_recv(context).map(|event| Some(event.ok_or(Closed)))
+    })
 }
 
 /// The words of a list with commas between them, each once.
@@ -116,8 +123,6 @@ struct Told {
     spots: Vec<(String, Spot)>,
     source: &'static str,
     to: mpsc::Sender<Bytes>,
-    /// Held so that the stream stays counted.
-    _seat: SocketSeat,
 }
 
 /// What a stream listens to.
@@ -243,9 +248,13 @@ mod tests {
         }
         assert!(to.try_send(Bytes::from_static(b"three")).is_err(), "no room to say that it is over");
         drop(to);
-        let mut stream = unending(events);
+        let seat = Arc::new(());
+        let mut stream = unending(events, Arc::clone(&seat));
         assert_eq!(stream.next().await, Some(Ok(Bytes::from_static(b"one"))));
         assert_eq!(stream.next().await, Some(Ok(Bytes::from_static(b"two"))));
         assert_eq!(stream.next().await, Some(Err(Closed)), "no clean end");
+        assert_eq!(Arc::strong_count(&seat), 2, "the seat is taken as long as the stream is there");
+        drop(stream);
+        assert_eq!(Arc::strong_count(&seat), 1);
     }
 }
