@@ -69,7 +69,7 @@ impl Meters {
         let mut new = Vec::new();
         for shard in &self.shards {
             let mut shard = lock(shard);
-            shard.retain(|(epoch, _), _| Some(*epoch) == newest);
+            shard.retain(|(epoch, _), _| Some(*epoch) >= newest);
             for (key, used) in shard.iter_mut().filter(|(_, used)| used.is_new) {
                 used.is_new = false;
                 new.push((*key, used.at));
