@@ -18,7 +18,7 @@ pub(crate) use windows::RECORDED_MS;
 pub use windows::{Recordings, Step, interval_ms, roll};
 
 use crate::exchange::Limits;
-use crate::identity::{AddressRules, Cohort, Gates, TierRules, Tiers};
+use crate::identity::{AddressRules, Cohort, Gates, Tier, TierRules, Tiers};
 use crate::types::{Timestamp, Usd, parse_scaled};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -125,8 +125,8 @@ struct TierLine {
     main_resets_max: Option<u32>,
     #[serde(default = "yes")]
     trades: bool,
-    #[serde(default = "yes")]
-    exports: bool,
+    /// Every plan's but the free one's, unless it is said.
+    exports: Option<bool>,
     orders_per_day_max: Option<u32>,
 }
 
@@ -143,7 +143,7 @@ struct WindowRules {
 #[serde(deny_unknown_fields)]
 struct UserRules {
     name: String,
-    plan: crate::identity::Tier,
+    plan: Tier,
     key: Option<KeyRules>,
     #[serde(default)]
     beta_days: i64,
@@ -266,7 +266,7 @@ impl Scenario {
     }
 
     fn tiers(&self) -> Tiers {
-        let line = |line: &TierLine| TierRules {
+        let line = |line: &TierLine, tier| TierRules {
             requests_per_second: line.requests_per_second,
             requests_per_minute: line.requests_per_minute,
             ws_connections_max: line.ws_connections_max,
@@ -277,15 +277,15 @@ impl Scenario {
             sandbox_baseline: line.sandbox_baseline.0,
             main_resets_max: line.main_resets_max,
             trades: line.trades,
-            exports: line.exports,
+            exports: line.exports.unwrap_or(tier != Tier::Free),
             orders_per_day_max: line.orders_per_day_max,
         };
         Tiers {
             anonymous: self.tiers.anonymous,
-            free: line(&self.tiers.free),
-            pro: line(&self.tiers.pro),
-            pro_plus: line(&self.tiers.pro_plus),
-            enterprise: line(&self.tiers.enterprise),
+            free: line(&self.tiers.free, Tier::Free),
+            pro: line(&self.tiers.pro, Tier::Pro),
+            pro_plus: line(&self.tiers.pro_plus, Tier::ProPlus),
+            enterprise: line(&self.tiers.enterprise, Tier::Enterprise),
         }
     }
 
