@@ -212,8 +212,10 @@ impl Service {
         // One way to write it, or one subject could be several users.
         let subject = claims.sub.and_then(|sub| uuid::Uuid::try_parse(&sub).ok());
         let subject = subject.ok_or(TokenFailure::Invalid)?.hyphenated().to_string();
-        let user = self.user_of(subject, claims.email).await?;
+        self.must_have_joined(&subject, claims.email).await?;
+        // The user and its epoch out of one directory: a reset may have come since.
         let directory = self.world.directory();
+        let user = directory.identity.subject(&subject).ok_or(TokenFailure::UserGone)?;
         let found = directory.identity.user(user).ok_or(TokenFailure::UserGone)?;
         if gate == RuntimeGate::Shut && found.is_restricted(directory.identity.gates()) {
             return Err(TokenFailure::Restricted);
@@ -228,16 +230,15 @@ impl Service {
         })
     }
 
-    /// The user of a subject, made now if it was never seen before.
-    async fn user_of(&self, subject: String, email: Option<String>) -> Result<UserId, TokenFailure> {
-        let known = |subject: &str| self.world.directory().identity.subject(subject);
-        if let Some(user) = known(&subject) {
-            return Ok(user);
+    /// Makes a user of a subject that was never seen before.
+    async fn must_have_joined(&self, subject: &str, email: Option<String>) -> Result<(), TokenFailure> {
+        if self.world.directory().identity.subject(subject).is_some() {
+            return Ok(());
         }
         let email = email.filter(|email| email.len() <= EMAIL_MAX).unwrap_or_default();
-        let join = identity::Command::Join { subject: subject.clone(), email };
+        let join = identity::Command::Join { subject: subject.to_owned(), email };
         match self.change(None, join).await {
-            Ok(_) => known(&subject).ok_or(TokenFailure::UserGone),
+            Ok(_) => Ok(()),
             Err(Reject::UserNotFound) => Err(TokenFailure::UserGone),
             Err(reject) => Err(TokenFailure::Refused(reject)),
         }
@@ -362,17 +363,17 @@ impl Service {
     /// The proof that a caller may trade on its account for a purpose. A MAIN wallet trades on the web only.
     ///
     /// # Errors
-    /// [`NotAllowed`] if the credential may not trade, or there is no such account, or it is archived.
+    /// [`NotAllowed`] if the credential may not trade, or there is no such account. Whether it was archived the world
+    /// says: what was placed before may be asked for again.
     pub fn may_trade(&self, caller: &Caller, purse: Purse) -> Result<MayTrade, NotAllowed> {
-        if !caller.permissions.include(Permission::Trade) {
-            return Err(NotAllowed::Lacks(Permission::Trade));
+        let by = trades_by(caller)?;
+        if purse == Purse::Main {
+            return Err(NotAllowed::Refused(Reject::WrongWalletKind));
         }
-        let key = caller.key.ok_or(NotAllowed::Lacks(Permission::Trade))?;
         let directory = self.directory_in(caller.epoch).map_err(NotAllowed::Refused)?;
         let wallet = directory.wallets.get(caller.user, purse);
         let account = wallet.ok_or(NotAllowed::Refused(Reject::AccountNotFound))?.account;
-        directory.wallets.must_trade(account).map_err(NotAllowed::Refused)?;
-        Ok(MayTrade { user: caller.user, account, by: Authority::Key(key), epoch: caller.epoch })
+        Ok(MayTrade { user: caller.user, account, by, epoch: caller.epoch })
     }
 
     /// The same for somebody who asks for a first key, whom the runtime gate need not let in.
@@ -387,11 +388,13 @@ impl Service {
     /// [`NotAllowed`] if the credential may not trade.
     pub fn may_trade_everywhere(&self, caller: &Caller) -> Result<Vec<MayTrade>, NotAllowed> {
         let directory = self.directory_in(caller.epoch).map_err(NotAllowed::Refused)?;
+        let by = trades_by(caller)?;
         let trades = |(purse, wallet): &(Purse, &Wallet)| {
             is_wallet(*purse) && directory.wallets.must_trade(wallet.account).is_ok()
         };
         let own = directory.wallets.of_user(caller.user).filter(trades);
-        own.map(|(purse, _)| self.may_trade(caller, purse)).collect()
+        let Caller { user, epoch, .. } = *caller;
+        Ok(own.map(|(_, wallet)| MayTrade { user, account: wallet.account, by, epoch }).collect())
     }
 
     /// The proof that a caller may see its account for a purpose, or every PolySimulator wallet it has.
@@ -447,6 +450,12 @@ impl Service {
     pub fn is_admin_token(&self, token: &str) -> bool {
         self.world.secrets().admin_token().as_bytes().ct_eq(token.as_bytes()).into()
     }
+}
+
+/// Who vouches for the orders of a caller: a key that trades.
+fn trades_by(caller: &Caller) -> Result<Authority, NotAllowed> {
+    let key = caller.key.filter(|_| caller.permissions.include(Permission::Trade));
+    key.map(Authority::Key).ok_or(NotAllowed::Lacks(Permission::Trade))
 }
 
 #[derive(Debug, Deserialize)]

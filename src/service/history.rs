@@ -114,6 +114,23 @@ impl Service {
         self.own_history(permit, move |db| query::order(db, order, &accounts)).await
     }
 
+    /// Those of some orders, however many, that are of the accounts that the permit names.
+    ///
+    /// # Errors
+    /// [`Reject::HistoryUnavailable`].
+    pub async fn orders_by_id(
+        &self,
+        permit: &MayRead,
+        orders: Vec<OrderId>,
+    ) -> Result<BTreeMap<OrderId, OrderRow>, Reject> {
+        let accounts = permit.accounts().to_vec();
+        self.own_history(permit, move |db| {
+            let found = orders.into_iter().map(|order| query::order(db, order, &accounts));
+            found.filter_map(|row| Some(row.transpose()?.map(|row| (row.order, row)))).collect()
+        })
+        .await
+    }
+
     /// Fills of the accounts that a permit names, the newest first.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::callers::MayManage;
 use super::{Caller, Service};
 use crate::identity::{self, Key, NewKey, OwnKey, Permissions, Print, Scheme, Tier, hash_secret};
-use crate::types::{KeyId, Reject, Timestamp, UserId};
+use crate::types::{KeyFailure, KeyId, Reject, Timestamp, UserId};
 use crate::world::{Authority, Command, Receipt};
 
 /// A fresh key's whole text. It never prints: whoever shows it once must say so.
@@ -99,7 +99,7 @@ impl Service {
         let raw = fresh_key()?;
         let command = identity::Command::RotateKey(own(owner, key), raw.print());
         let fresh = self.made(Some(owner), raw, command).await?;
-        let old = self.world.directory().identity.key(key).and_then(|old| old.expires_at);
+        let old = self.directory_in(owner.epoch())?.identity.key(key).and_then(|old| old.expires_at);
         Ok((fresh, old.ok_or(Reject::Internal)?))
     }
 
@@ -114,7 +114,7 @@ impl Service {
         name: Option<String>,
     ) -> Result<Key, Reject> {
         self.change(Some(owner), identity::Command::RenameKey(own(owner, key), name)).await?;
-        self.world.directory().identity.key(key).cloned().ok_or(Reject::KeyNotFound)
+        self.directory_in(owner.epoch())?.identity.key(key).cloned().ok_or(Reject::KeyNotFound)
     }
 
     /// The end of a key, at once and for good.
@@ -170,7 +170,13 @@ impl Service {
         command: identity::Command,
     ) -> Result<FreshKey, Reject> {
         let Receipt::Issued(id) = self.change(owner, command).await? else { return Err(Reject::Internal) };
-        let key = self.world.directory().identity.key(id).cloned().ok_or(Reject::Internal)?;
+        let directory = match owner {
+            Some(owner) => self.directory_in(owner.epoch())?,
+            None => self.world.directory(),
+        };
+        // Only a reset in between leaves another key under this id, which has another text.
+        let key = directory.identity.key(id).filter(|key| key.hash == hash_secret(raw.expose()));
+        let key = key.cloned().ok_or(Reject::NotLetIn(KeyFailure::Unknown))?;
         Ok(FreshKey { id, raw, key })
     }
 }

@@ -2,12 +2,11 @@
 
 use super::Service;
 use super::callers::MayTrade;
-use super::history::{OrderFilter, OrderRow};
+use super::history::OrderRow;
 use crate::exchange::{self, Receipt as ExchangeReceipt};
 use crate::types::{KeyFailure, MarketId, NewOrder, OrderId, Outcome, Reject, Timestamp};
 use crate::world::{Claim, Command, Receipt};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
 
 /// A wish to place an order.
 #[derive(Clone, Debug)]
@@ -143,13 +142,11 @@ impl Service {
             let refused = |(place, _): &(usize, _)| (*place, Err(NotCanceled::Refused(reject.clone())));
             left.iter().map(refused).collect()
         };
-        let (ids, limit) = (left.iter().map(|(_, (_, order))| *order).collect(), u32::MAX);
-        let filter = OrderFilter { ids, limit, ..OrderFilter::default() };
-        let rows = match self.orders(&MayTrade::read_all(permits), filter).await {
+        let ids = left.iter().map(|(_, (_, order))| *order).collect();
+        let rows = match self.orders_by_id(&MayTrade::read_all(permits), ids).await {
             Ok(rows) => rows,
             Err(reject) => return all_refused(&reject),
         };
-        let rows: BTreeMap<_, _> = rows.into_iter().map(|row| (row.order, row)).collect();
         let (mut results, mut again, mut commands) = (Vec::new(), Vec::new(), Vec::new());
         for (place, (tried, order)) in left {
             let Some(row) = rows.get(&order) else {

@@ -27,12 +27,15 @@ pub fn is_wallet(purse: Purse) -> bool {
 }
 
 impl Service {
-    /// What one of a user's accounts is for; none if it is no wallet of that user's.
-    #[must_use]
-    pub fn purse_of(&self, caller: &Caller, account: AccountId) -> Option<Purse> {
-        let directory = self.directory_in(caller.epoch).ok()?;
+    /// What one of a user's accounts is for.
+    ///
+    /// # Errors
+    /// [`Reject::WalletNotFound`] if it is no wallet of that user's; [`Reject::NotLetIn`] after a reset.
+    pub fn purse_of(&self, caller: &Caller, account: AccountId) -> Result<Purse, Reject> {
+        let directory = self.directory_in(caller.epoch)?;
         let mut own = directory.wallets.of_user(caller.user).filter(|(purse, _)| is_wallet(*purse));
-        own.find(|(_, wallet)| wallet.account == account).map(|(purse, _)| purse)
+        let found = own.find(|(_, wallet)| wallet.account == account).map(|(purse, _)| purse);
+        found.ok_or(Reject::WalletNotFound)
     }
 
     /// Every wallet that a permit shows, in the order of their accounts.

@@ -248,6 +248,12 @@ impl World {
         match outcomes.first() {
             // Only work that never reached the state is refused so, and then all of it.
             Some(Err(reject @ (Reject::Overloaded | Reject::Stopped(_)))) => Err(reject.clone()),
+            // Whoever may not come in is told so, and not order by order.
+            Some(Err(reject @ Reject::NotLetIn(_)))
+                if outcomes.iter().all(|outcome| outcome.as_ref() == Err(reject)) =>
+            {
+                Err(reject.clone())
+            }
             _ => Ok(outcomes),
         }
     }

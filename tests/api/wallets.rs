@@ -140,6 +140,20 @@ fn a_main_wallet_is_reset_as_often_as_the_plan_says_and_trades_nothing_here() {
 }
 
 #[test]
+fn a_retry_gets_its_order_though_the_wallet_was_archived_meanwhile() {
+    let server = Server::in_memory();
+    let market = server.markets(1).remove(0);
+    let id = sandbox(&server, "trader")["id"].clone();
+    let order = with(&market.take("BUY", 10), &json!({"wallet_id": id}));
+    let place = || server.post("/v1/orders", &order).header("Idempotency-Key", "once").key("trader").send();
+    let placed = place().ok("an order");
+    wallet(&server, "trader", "DELETE", &id.to_string()).ok("archived");
+    assert_eq!(place().ok("the same order")["order_id"], placed["order_id"]);
+    let other = server.post("/v1/orders", &order).key("trader").send();
+    other.refused("another order", 404, "WALLET_NOT_FOUND");
+}
+
+#[test]
 fn an_export_holds_what_its_filters_let_through() {
     let server = Server::in_memory();
     let market = server.markets(1).remove(0);

@@ -333,8 +333,8 @@ impl Newcomer {
 }
 
 fn own_purse(caller: &Caller, service: &Service, wallet: Option<u32>) -> Result<Purse, Failure> {
-    let purse = wallet.and_then(|id| service.purse_of(caller, AccountId(id)));
-    purse.ok_or_else(Failure::wallet_not_found)
+    let account = wallet.map(AccountId).ok_or_else(Failure::wallet_not_found)?;
+    service.purse_of(caller, account).map_err(Failure::from)
 }
 
 fn read_permit(caller: &Caller, service: &Service, wallet: Option<&str>) -> Result<MayRead, Failure> {

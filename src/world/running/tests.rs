@@ -243,9 +243,9 @@ fn a_command_of_an_earlier_epoch_changes_nothing() {
         assert!(world.command_in(0, grant()).await.is_ok());
         world.command(begin).await.expect("it begins anew");
         let before = world.ask(Cash).await;
-        let nobody = Err(Reject::NotLetIn(KeyFailure::Unknown));
-        assert_eq!(world.command_in(0, grant()).await, nobody);
-        assert_eq!(world.commands_in(0, vec![grant(), grant()]).await, Ok(vec![nobody.clone(), nobody]));
+        let nobody = Reject::NotLetIn(KeyFailure::Unknown);
+        assert_eq!(world.command_in(0, grant()).await, Err(nobody.clone()));
+        assert_eq!(world.commands_in(0, vec![grant(), grant()]).await, Err(nobody));
         assert_eq!(world.ask(Cash).await, before);
         assert!(world.command_in(1, grant()).await.is_ok());
     });

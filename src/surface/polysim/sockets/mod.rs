@@ -97,15 +97,12 @@ trait Channel {
     fn deadline(&self) -> Option<tokio::time::Instant>;
 }
 
+/// What a socket hears besides markets. Notices come first, before anyone is looked up: a reset in between must close it,
+/// or it would go on with what is somebody else's.
+type Listening = (broadcast::Receiver<Notice>, Option<broadcast::Receiver<Arc<Fill>>>);
+
 /// Serves a channel until its socket or the server ends.
-async fn pump(
-    mut socket: Socket,
-    service: &Service,
-    opening: Step,
-    fills: Option<broadcast::Receiver<Arc<Fill>>>,
-    mut channel: impl Channel,
-) {
-    let mut notices = service.notices();
+async fn pump(mut socket: Socket, opening: Step, (mut notices, fills): Listening, mut channel: impl Channel) {
     let mut ear = Ear::new();
     if let Some(fills) = fills {
         ear.listen_to_fills(fills);

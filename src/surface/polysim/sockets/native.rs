@@ -28,6 +28,7 @@ pub(super) enum Kind {
 
 /// Serves one socket.
 pub(super) async fn serve(visit: Visit, kind: Kind) {
+    let notices = visit.service.notices();
     let Some(caller) = token_holder(&visit) else {
         return visit.socket.close(NO_GOOD_TOKEN.code, NO_GOOD_TOKEN.reason).await;
     };
@@ -37,8 +38,8 @@ pub(super) async fn serve(visit: Visit, kind: Kind) {
     };
     let connected = json!({"type": "connected", "user_id": caller.user, "protocol_version": PROTOCOL});
     let fills = (kind == Kind::Executions).then(|| service.fills_of(&caller));
-    let channel = Native { service: service.clone(), kind, markets: Vec::new() };
-    pump(socket, &service, Step::send(&connected), fills, channel).await;
+    let channel = Native { service, kind, markets: Vec::new() };
+    pump(socket, Step::send(&connected), (notices, fills), channel).await;
 }
 
 struct Native {

@@ -28,6 +28,7 @@ pub(super) enum Kind {
 
 /// Serves one socket.
 pub(super) async fn serve(visit: Visit, kind: Kind) {
+    let notices = visit.service.notices();
     let caller = token_holder(&visit);
     let Visit { service, socket, address, token } = visit;
     if token.is_some() && caller.is_none() {
@@ -43,7 +44,7 @@ pub(super) async fn serve(visit: Visit, kind: Kind) {
     };
     let fills = caller.as_ref().filter(|_| kind == Kind::User).map(|caller| service.fills_of(caller));
     let channel = Polymarket {
-        service: service.clone(),
+        service,
         kind,
         caller,
         seat,
@@ -52,7 +53,7 @@ pub(super) async fn serve(visit: Visit, kind: Kind) {
         followed: BTreeMap::new(),
         all_markets: false,
     };
-    pump(socket, &service, Step::nothing(), fills, channel).await;
+    pump(socket, Step::nothing(), (notices, fills), channel).await;
 }
 
 /// A token as the exchange knows it.
