@@ -5,14 +5,14 @@ use super::command::{Command, Event, NewKey, OwnKey, Print, Whom};
 use super::key::{Key, Permission, Permissions, Scheme};
 use super::tier::Tier;
 use super::user::User;
-use crate::types::{Reject, Timestamp, UserId};
+use crate::types::{DAY_MS, Reject, Timestamp, UserId};
 
 /// Active keys of one grammar a user may have (polysimulator.md §4.9).
 pub const ACTIVE_KEYS_MAX: u32 = 5;
 /// Keys of one grammar a user may ever have had: each stays in every checkpoint and in every list.
 const KEYS_EVER_MAX: usize = 1_000;
 /// How long a key works on after it was rotated: 24 hours (§4.5).
-const OVERLAP_MS: i64 = 24 * 60 * 60 * 1_000;
+const OVERLAP_MS: i64 = DAY_MS;
 /// Cohorts one user may be in.
 const COHORTS_MAX: usize = 16;
 

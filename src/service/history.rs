@@ -3,7 +3,7 @@
 use super::callers::MayRead;
 use super::{MarketSpec, Service};
 use crate::types::{
-    AccountId, KeyFailure, MarketId, OrderId, Outcome, Price, Reject, Sequence, Timestamp, Usd,
+    AccountId, DAY_MS, KeyFailure, MarketId, OrderId, Outcome, Price, Reject, Sequence, Timestamp, Usd,
 };
 use crate::world::ledger::query;
 use std::collections::BTreeMap;
@@ -58,7 +58,6 @@ pub struct VolumeCache {
 
 /// How long a list may show volumes that are no longer the newest. They add up all of history.
 const VOLUMES_KEPT: Duration = Duration::from_secs(1);
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 impl Service {
     /// Asks the ledger, off the async threads, once it holds everything that was durable when this was called.

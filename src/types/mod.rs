@@ -18,4 +18,4 @@ pub use order::{
 };
 pub use price::Price;
 pub use reject::{KeyFailure, Reject};
-pub use time::Timestamp;
+pub use time::{DAY_MS, HOUR_MS, Timestamp};

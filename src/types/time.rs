@@ -3,6 +3,11 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// Milliseconds in an hour.
+pub const HOUR_MS: i64 = 60 * 60 * 1_000;
+/// Milliseconds in a day, which has no leap seconds.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
 /// Milliseconds since 1970-01-01T00:00:00Z, on the world's clock unless said otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -15,15 +15,13 @@ use crate::service::history::{
     ClosedBy, EquityPoint, FillFilter, Past, PositionRow, SettlementFilter, SettlementRow,
 };
 use crate::service::{Catalog, ExchangeReceipt, MarketSpec, Purse};
-use crate::types::{AccountId, Reject, Timestamp, Usd, index};
+use crate::types::{AccountId, DAY_MS, Reject, Timestamp, Usd, index};
 use actix_web::http::Method;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-const HOUR_MS: i64 = 3_600_000;
 /// `2026-02-06`: of anything longer the time of day counts.
 const DAY_LETTERS: usize = 10;
-const DAY_MS: i64 = 24 * HOUR_MS;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![

@@ -9,13 +9,12 @@ use super::to_wire::iso;
 use crate::http::Endpoint;
 use crate::service::analysis::{ClosedStats, Drawdown, Exposure, ratio};
 use crate::service::history::FillFilter;
-use crate::types::{Timestamp, Usd, format_scaled};
+use crate::types::{DAY_MS, Timestamp, Usd, format_scaled};
 use actix_web::http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
 const VERSION: &str = "1.0.0";
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![endpoint(Method::GET, "/v1/account/profile-analysis", get_analysis)]

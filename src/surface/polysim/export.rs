@@ -9,7 +9,7 @@ use crate::http::Endpoint;
 use crate::service::Catalog;
 use crate::service::callers::MayRead;
 use crate::service::history::{FillFilter, FillRow, SettlementFilter, SettlementRow};
-use crate::types::{MarketId, Reject, Timestamp, index};
+use crate::types::{DAY_MS, MarketId, Reject, Timestamp, index};
 use actix_web::http::Method;
 use actix_web::web::block;
 use serde::Deserialize;
@@ -17,7 +17,6 @@ use serde_json::{Map, Value};
 
 /// Rows of one export. Of more, the newest are shown, and a last line says so.
 const ROWS_MAX: u32 = 10_000;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 const TRADE_COLUMNS: [&str; 14] = [
     "order_id",

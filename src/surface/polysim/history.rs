@@ -9,15 +9,13 @@ use super::to_wire::number;
 use super::wire::{Candle, Ohlc, PricePoint};
 use crate::service::markets::side_of;
 use crate::service::{Market, Service, history};
-use crate::types::{MarketId, Outcome, Price, Shares, Side, Timestamp, parse_truncated};
+use crate::types::{DAY_MS, HOUR_MS, MarketId, Outcome, Price, Shares, Side, Timestamp, parse_truncated};
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, json};
 
 const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
 /// The most points of one answer: of more, the newest are shown.
 const POINTS_MAX: usize = 10_000;
 /// The longest step of a price history, in minutes.

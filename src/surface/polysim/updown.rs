@@ -10,7 +10,7 @@ use super::wire::{SpotPrice, WindowMarket, WindowPrice, WindowRow};
 use crate::http::Endpoint;
 use crate::service::markets::Ticker;
 use crate::service::{Service, Spot, Window};
-use crate::types::{Reject, Timestamp, Usd, Venue, format_scaled};
+use crate::types::{DAY_MS, Reject, Timestamp, Usd, Venue, format_scaled};
 use actix_web::http::Method;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -21,7 +21,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const INTERVALS: [&str; 5] = ["5M", "15M", "1H", "4H", "daily"];
 /// Where spot prices are said to come from.
 pub(super) const SOURCE: &str = "chainlink_rtds";
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![

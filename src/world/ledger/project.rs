@@ -11,8 +11,8 @@ use super::row::{Candle, FillRow, OrderRow, Placement, PositionRow, Progress, Se
 use crate::exchange::{Event, Market, MarketSpec, Moved, Party, Placed, Role, Trade};
 use crate::identity::{Key, User};
 use crate::types::{
-    AccountId, CloseReason, KeyId, MarketId, OrderId, Outcome, Payout, Price, Sequence, Shares, Side,
-    Timestamp, TradeId, Usd, UserId, Venue,
+    AccountId, CloseReason, HOUR_MS, KeyId, MarketId, OrderId, Outcome, Payout, Price, Sequence, Shares,
+    Side, Timestamp, TradeId, Usd, UserId, Venue,
 };
 use crate::world::record::{Command, Note, Record};
 use rusqlite::{Connection, Result};
@@ -20,7 +20,6 @@ use std::collections::BTreeMap;
 
 /// The lengths of candles that are kept, in milliseconds.
 pub(super) const SPANS: [i64; 2] = [60_000, HOUR_MS];
-pub(super) const HOUR_MS: i64 = 3_600_000;
 
 /// Where an event stands.
 #[derive(Clone, Copy, Debug)]

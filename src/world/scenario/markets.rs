@@ -3,7 +3,7 @@
 use super::books::Quotes;
 use super::{Scenario, ScenarioError};
 use crate::exchange::{FeeSchedule, MarketFacts, MarketSpec, Settlement, TickRange};
-use crate::types::{Outcome, Payout, Price, Shares, Timestamp, Usd, Venue, parse_truncated};
+use crate::types::{DAY_MS, Outcome, Payout, Price, Shares, Timestamp, Usd, Venue, parse_truncated};
 use serde::Deserialize;
 
 const POLYMARKET: &str = include_str!("../../../fixtures/markets/polymarket.jsonl");
@@ -11,7 +11,6 @@ const KALSHI: &str = include_str!("../../../fixtures/markets/kalshi.jsonl");
 
 /// No open market ends sooner than this after the start or a reset.
 const OPEN_AT_LEAST_MS: i64 = 90 * DAY_MS;
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 pub(super) const POLYMARKET_LOT: Shares = Shares::from_micros(100);
 const KALSHI_LOT: Shares = Shares::from_micros(10_000);

@@ -19,7 +19,7 @@ pub use windows::{Recordings, Step, interval_ms, roll};
 
 use crate::exchange::Limits;
 use crate::identity::{AddressRules, Cohort, Gates, Tier, TierRules, Tiers};
-use crate::types::{Timestamp, Usd, parse_scaled};
+use crate::types::{DAY_MS, Timestamp, Usd, parse_scaled};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -251,7 +251,7 @@ impl Scenario {
         let cohort = |rules: &CohortRules| Cohort {
             label: rules.label.clone(),
             cap: rules.cap,
-            cutoff: Some(at.plus_millis(rules.days.saturating_mul(personas::DAY_MS))),
+            cutoff: Some(at.plus_millis(rules.days.saturating_mul(DAY_MS))),
         };
         self.cohorts.iter().map(cohort).collect()
     }

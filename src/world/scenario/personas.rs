@@ -2,12 +2,11 @@
 
 use super::{KeyRules, Scenario, UserRules};
 use crate::identity::{Identity, Key, Scheme, Tier, User, hash_secret};
-use crate::types::{Timestamp, UserId};
+use crate::types::{DAY_MS, Timestamp, UserId};
 use alloy_primitives::Address;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-pub(super) const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 /// 2000-01-01 and 2100-01-01: fixed, so that a persona's token is the same on every run.
 const JWT_FROM: i64 = 946_684_800;
 const JWT_UNTIL: i64 = 4_102_444_800;

@@ -1,12 +1,12 @@
 //! What makes a retry find the first answer.
 
-use crate::types::{OrderId, Reject, Timestamp, UserId};
+use crate::types::{DAY_MS, OrderId, Reject, Timestamp, UserId};
 use crate::world::record::Claim;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long a claim is kept.
-const KEPT_MS: i64 = 24 * 60 * 60 * 1_000;
+const KEPT_MS: i64 = DAY_MS;
 /// How many of one user are kept.
 const KEPT_MAX: usize = 10_000;
 

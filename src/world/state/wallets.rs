@@ -1,6 +1,6 @@
 //! Which account each user has for which purpose, and what PolySimulator's wallets are called (§14).
 
-use crate::types::{AccountId, Reject, Timestamp, Usd, UserId, index};
+use crate::types::{AccountId, DAY_MS, Reject, Timestamp, Usd, UserId, index};
 use crate::world::scenario::{Genesis, Purse};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// Sandbox wallets one user may ever make: each is an account, of which a world has only so many.
 const SANDBOXES_EVER_MAX: u32 = 200;
 /// The stretch of time in which resets of a MAIN wallet are counted: 30 days.
-const RESETS_COUNTED_MS: i64 = 30 * 24 * 60 * 60 * 1_000;
+const RESETS_COUNTED_MS: i64 = 30 * DAY_MS;
 
 /// What may be asked of one's wallets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

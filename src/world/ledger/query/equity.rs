@@ -2,9 +2,8 @@
 
 use super::{Where, epoch, positions};
 use crate::exchange::Market;
-use crate::types::{AccountId, MarketId, Outcome, Price, Shares, Timestamp, Usd};
+use crate::types::{AccountId, HOUR_MS, MarketId, Outcome, Price, Shares, Timestamp, Usd};
 use crate::world::ledger::codes::Code;
-use crate::world::ledger::project::HOUR_MS;
 use rusqlite::{Connection, Result, params_from_iter};
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
 //! Prices and volumes, in terms of a market's first outcome.
 
 use super::epoch;
-use crate::types::{MarketId, Price, Shares, Timestamp, Usd};
+use crate::types::{HOUR_MS, MarketId, Price, Shares, Timestamp, Usd};
 use crate::world::ledger::codes::{Code, Columns};
-use crate::world::ledger::project::{HOUR_MS, SPANS};
+use crate::world::ledger::project::SPANS;
 use crate::world::ledger::row::Candle;
 use rusqlite::{Connection, OptionalExtension, Result};
 use std::collections::BTreeMap;
