@@ -4,7 +4,7 @@ use super::auth::{Newcomer, Owner, Stranger};
 use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
 use super::from_wire;
-use super::params::{texts, whole};
+use super::params::{Page, texts};
 use super::to_wire::{created_key, iso, key_info};
 use super::wire::TierRow;
 use crate::http::Endpoint;
@@ -106,16 +106,8 @@ async fn post_key(call: Call<Owner>) -> Answer {
     Ok(Reply::json(&created_key(&fresh)).status(201))
 }
 
-#[derive(Deserialize)]
-struct Page {
-    limit: Option<String>,
-    offset: Option<String>,
-}
-
 async fn get_keys(call: Call<Owner>) -> Answer {
-    let page: Page = call.query()?;
-    let limit = whole("limit", page.limit.as_deref(), 50, 1..=200)?;
-    let offset = whole("offset", page.offset.as_deref(), 0, 0..=usize::MAX)?;
+    let (limit, offset) = call.query::<Page>()?.bounds()?;
     let now = call.service.now();
     let keys = call.service.own_keys(&call.who.manages(&call.service))?;
     let shown = keys.iter().skip(offset).take(limit);

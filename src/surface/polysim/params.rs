@@ -5,6 +5,7 @@ use super::error::Failure;
 use super::from_wire;
 use crate::service::MarketSpec;
 use crate::types::Outcome;
+use serde::Deserialize;
 use serde_json::Value;
 use std::ops::RangeInclusive;
 
@@ -39,6 +40,21 @@ pub(super) fn whole_if_given(
         end => format!("must be between {} and {end}", range.start()),
     };
     Err(Failure::invalid_query(field, &reason))
+}
+
+/// Which part of a list of one's own is asked for.
+#[derive(Deserialize)]
+pub(super) struct Page {
+    limit: Option<String>,
+    offset: Option<String>,
+}
+
+impl Page {
+    /// How many at most, and how many are left out before them.
+    pub(super) fn bounds(&self) -> Result<(usize, usize), Failure> {
+        let limit = whole("limit", self.limit.as_deref(), 50, 1..=200)?;
+        Ok((limit, whole("offset", self.offset.as_deref(), 0, 0..=usize::MAX)?))
+    }
 }
 
 /// How many levels of a side were asked for; none for all of them.

@@ -5,7 +5,7 @@ use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
 use super::from_wire;
 use super::keys::{LABEL_MAX, name};
-use super::params::whole;
+use super::params::Page;
 use super::to_wire::iso;
 use super::wire::WalletOut;
 use crate::http::Endpoint;
@@ -26,16 +26,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-#[derive(Deserialize)]
-struct Page {
-    limit: Option<String>,
-    offset: Option<String>,
-}
-
 async fn get_wallets(call: Call<Owner>) -> Answer {
-    let page: Page = call.query()?;
-    let limit = whole("limit", page.limit.as_deref(), 50, 1..=200)?;
-    let offset = whole("offset", page.offset.as_deref(), 0, 0..=usize::MAX)?;
+    let (limit, offset) = call.query::<Page>()?.bounds()?;
     let permit = call.who.permit(&call.service, Some("all"))?;
     let all = call.service.wallets(&permit).await?;
     let shown: Vec<_> = all.iter().skip(offset).take(limit).map(wallet_out).collect();
