@@ -3,9 +3,7 @@
 use super::Service;
 use super::callers::MayRead;
 use crate::exchange::{Holding, MarketSpec, Status};
-use crate::types::{
-    AccountId, KeyFailure, MarketId, Outcome, Price, Reject, Sequence, Shares, Timestamp, Usd,
-};
+use crate::types::{AccountId, MarketId, Outcome, Price, Reject, Sequence, Shares, Timestamp, Usd};
 use crate::world::{Query, State};
 use std::sync::Arc;
 
@@ -91,9 +89,7 @@ struct Portfolios {
 impl Query for Portfolios {
     type Answer = Result<Vec<Portfolio>, Reject>;
     fn ask(self, state: &State) -> Self::Answer {
-        if state.epoch() != self.epoch {
-            return Err(Reject::NotLetIn(KeyFailure::Unknown));
-        }
+        state.must_be_in(self.epoch)?;
         let portfolio = |account| portfolio(state, account).ok_or(Reject::AccountNotFound);
         self.accounts.into_iter().map(portfolio).collect()
     }

@@ -4,7 +4,7 @@ use super::Service;
 use super::callers::MayTrade;
 use super::history::OrderRow;
 use crate::exchange::{self, Receipt as ExchangeReceipt};
-use crate::types::{KeyFailure, MarketId, NewOrder, OrderId, Outcome, Reject, Timestamp};
+use crate::types::{MarketId, NewOrder, OrderId, Outcome, Reject, Timestamp};
 use crate::world::{Claim, Command, Receipt};
 use sha2::{Digest, Sha256};
 
@@ -245,9 +245,7 @@ impl crate::world::Query for OpenOrders {
     type Answer = Result<Vec<(MayTrade, OrderId)>, Reject>;
     fn ask(self, state: &crate::world::State) -> Self::Answer {
         let Self { epoch, permits, market, outcome } = self;
-        if state.epoch() != epoch {
-            return Err(Reject::NotLetIn(KeyFailure::Unknown));
-        }
+        state.must_be_in(epoch)?;
         let mut all = Vec::new();
         for permit in permits {
             let open = state.exchange().open_orders(permit.account()).filter(|open| {

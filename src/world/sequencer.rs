@@ -11,7 +11,7 @@ use super::scenario;
 use super::state::{Due, State};
 use super::tape::{Append, Batch, Tape, Watermark};
 use crate::exchange::Event;
-use crate::types::{KeyFailure, Reject, Sequence, Timestamp, index};
+use crate::types::{Reject, Sequence, Timestamp, index};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,9 +164,7 @@ impl Sequencer<'_> {
 
     fn carry_out(&mut self, epoch: Option<u32>, command: &Command, applied: &mut Applied) -> Outcome {
         // Whoever was let in before a reset is nobody now, and the ids in the command are somebody else's.
-        if epoch.is_some_and(|epoch| epoch != self.state.epoch()) {
-            return Err(Reject::NotLetIn(KeyFailure::Unknown));
-        }
+        epoch.map_or(Ok(()), |epoch| self.state.must_be_in(epoch))?;
         let now = self.now();
         let receipt = self.apply(now, command, applied)?;
         match command {

@@ -14,7 +14,9 @@ use super::record::{Command, Note, Receipt, Roll};
 use super::scenario::{Genesis, Opening, Series, SystemAccounts, house_order};
 use crate::exchange::{self, Event, Exchange};
 use crate::identity::Identity;
-use crate::types::{AccountId, MarketId, OrderId, Price, Reject, Sequence, Shares, Side, Timestamp, index};
+use crate::types::{
+    AccountId, KeyFailure, MarketId, OrderId, Price, Reject, Sequence, Shares, Side, Timestamp, index,
+};
 use claims::Claims;
 use daily::DailyOrders;
 use people::Done;
@@ -142,7 +144,7 @@ impl State {
         match command {
             Command::Begin(genesis) => self.begin(at, genesis, events, notes),
             Command::Place { by, order, claim, client_order_id: _ } => {
-                self.vouch_trade(*by, at)?;
+                let tier = self.vouch_trade(*by, at)?;
                 let user = self.exchange.account(order.account).ok_or(Reject::AccountNotFound)?.user;
                 if let Some(claim) = claim
                     && let Some(earlier) = self.about.claims.find(user, claim, at)?
@@ -150,7 +152,7 @@ impl State {
                     return Ok(Receipt::Replayed(earlier));
                 }
                 self.wallets.must_trade(order.account)?;
-                let is_counted = self.has_an_order_left(*by, user, at)?;
+                let is_counted = self.has_an_order_left(tier, user, at)?;
                 let receipt = self.exchange.apply(at, &exchange::Command::Place(*order), events)?;
                 if is_counted {
                     self.about.daily.count(user, at);
@@ -347,6 +349,14 @@ impl State {
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.about.epoch
+    }
+
+    /// Whether a proof of an epoch still holds: after a reset the ids in it are others'.
+    ///
+    /// # Errors
+    /// [`Reject::NotLetIn`] if it does not.
+    pub fn must_be_in(&self, epoch: u32) -> Result<(), Reject> {
+        if self.epoch() == epoch { Ok(()) } else { Err(Reject::NotLetIn(KeyFailure::Unknown)) }
     }
 
     /// The world's seed.

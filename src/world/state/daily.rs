@@ -1,12 +1,10 @@
 //! How many orders a user placed today, where the plan allows only so many (polysimulator.md §6.6).
 
 use super::State;
-use crate::types::{Reject, Timestamp, UserId};
-use crate::world::record::Authority;
+use crate::identity::Tier;
+use crate::types::{DAY_MS, Reject, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Orders by user, with the UTC day on which they were placed. Only users with such a plan are here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,20 +29,19 @@ fn day_of(at: Timestamp) -> i64 {
 }
 
 impl State {
-    /// Whether an order is to be counted: only where the plan of whoever vouches has a limit, over all keys of the
-    /// user.
+    /// Whether an order is to be counted: only where the plan of the key that vouches has a limit, over all keys of
+    /// the user.
     ///
     /// # Errors
     /// [`Reject::DailyOrdersUsed`] if the limit is reached.
     pub(super) fn has_an_order_left(
         &self,
-        by: Authority,
+        tier: Option<Tier>,
         user: UserId,
         at: Timestamp,
     ) -> Result<bool, Reject> {
-        let Authority::Key(key) = by else { return Ok(false) };
-        let Some(caller) = self.identity.speaks_for(key, at) else { return Ok(false) };
-        let Some(most) = self.identity.tiers().of(caller.tier).orders_per_day_max else { return Ok(false) };
+        let most = tier.and_then(|tier| self.identity.tiers().of(tier).orders_per_day_max);
+        let Some(most) = most else { return Ok(false) };
         if self.about.daily.today(user, at) < most {
             return Ok(true);
         }

@@ -169,10 +169,7 @@ impl State {
             role: exchange::Role::Trader,
             cash: rules.sandbox_baseline,
         };
-        let receipt = self.exchange.apply(at, &exchange::Command::OpenAccount(opening), events)?;
-        let exchange::Receipt::Opened(account) = receipt else {
-            unreachable!("BUG: an account was opened, which gave {receipt:?}")
-        };
+        let account = self.open_account(at, opening, events)?;
         let wallets = Arc::make_mut(&mut self.wallets);
         wallets.open((user, purse), account, rules.sandbox_baseline, at);
         wallets.label(user, purse, label);
@@ -241,13 +238,14 @@ impl State {
         }
     }
 
-    /// As [`State::vouch`], for what only a key that trades may do: a beta key may have been cut off meanwhile.
-    pub(super) fn vouch_trade(&self, by: Authority, at: Timestamp) -> Result<(), Reject> {
+    /// As [`State::vouch`], for what only a key that trades may do: a beta key may have been cut off meanwhile. Gives
+    /// the limits in force; none where no key vouches.
+    pub(super) fn vouch_trade(&self, by: Authority, at: Timestamp) -> Result<Option<Tier>, Reject> {
         self.vouch(by, at)?;
-        let Authority::Key(key) = by else { return Ok(()) };
+        let Authority::Key(key) = by else { return Ok(None) };
         let caller = self.identity.speaks_for(key, at);
-        let trades = caller.is_some_and(|caller| caller.permissions.include(Permission::Trade));
-        if trades { Ok(()) } else { Err(Reject::TradeNotAllowed) }
+        let trades = caller.filter(|caller| caller.permissions.include(Permission::Trade));
+        trades.map(|caller| Some(caller.tier)).ok_or(Reject::TradeNotAllowed)
     }
 
     /// Whether whoever vouches for a command may still do so.
