@@ -1,4 +1,4 @@
-//! A WebSocket as a pair of calls. Pings are answered here; a peer that does not read is given up.
+//! A WebSocket as a pair of calls. Pings and closes are answered here; a peer that does not read is given up.
 
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -67,7 +67,13 @@ impl Socket {
                     }
                 }
                 Some(Ok(AggregatedMessage::Pong(_))) => {}
-                Some(Ok(AggregatedMessage::Close(_)) | Err(_)) | None => return Err(Closed),
+                Some(Ok(AggregatedMessage::Close(reason))) => {
+                    // A peer that is gone already does not hear it.
+                    let answer = self.session.clone().close(reason);
+                    drop(tokio::time::timeout(SEND_PATIENCE, answer).await);
+                    return Err(Closed);
+                }
+                Some(Err(_)) | None => return Err(Closed),
             }
         }
     }

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
-use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message, WebSocket, client};
 
 const CHANNELS: [&str; 4] = ["/v1/ws/prices", "/v1/ws/executions", "/v1/ws/market", "/v1/ws/user"];
 
@@ -94,6 +96,18 @@ fn a_user_has_as_many_sockets_as_its_plan_and_a_closed_one_is_free_again() {
         assert!(tries < 1_000, "the seat is never free again");
     }
     answers(&mut sockets[0]);
+}
+
+#[test]
+fn a_bot_that_closes_a_socket_is_answered_so_and_waits_for_nothing() {
+    let server = Server::in_memory();
+    let sockets: Vec<_> = CHANNELS.map(|path| desk(&server, path)).into();
+    for mut socket in sockets {
+        socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })).expect("closed");
+        assert_eq!(close_code(&mut socket), 1000, "the same code comes back");
+        let end = socket.read();
+        assert!(matches!(end, Err(Error::ConnectionClosed)), "and the connection ends in order: {end:?}");
+    }
 }
 
 #[test]
