@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 
 use papertape::identity::GateChange;
-use papertape::service::Service;
+use papertape::service::{ClobMode, Service};
 use papertape::world::scenario::{Scenario, personas};
 use papertape::world::{ClockMode, Durability, Options, World};
 use std::path::PathBuf;
@@ -27,10 +27,11 @@ fn main() {
         seed: None,
         gates: GateChange::default(),
         jwt_secret: None,
+        master_key: None,
         tape_keep: 0,
     });
     let world = Arc::new(world.expect("a world in memory"));
-    let service = Service::new(Arc::clone(&world), true);
+    let service = Service::new(Arc::clone(&world), true, ClobMode::Friendly);
     let keys: Vec<_> =
         personas(world.scenario(), world.secrets()).into_iter().filter_map(|user| user.ps_key).collect();
     let mut rounds: Vec<u128> = (0..ROUNDS).map(|_| round(&service, &keys)).collect();

@@ -114,6 +114,7 @@ impl Core {
             ends_at: None,
             reference: None,
             resolved: None,
+            group: None,
         })));
         for user in [1, 2] {
             core.must(&Command::OpenAccount(OpenAccount {
@@ -169,7 +170,7 @@ fn command(op: &Op) -> Command {
         limit,
         tif: TimeInForce::Gtc,
         post_only: false,
-        terms: Terms { notional_min: Usd::ZERO, gtd_lead_ms: 0, may_sell_dust: true },
+        terms: Terms::PLAIN,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Settings: defaults, then the config file, then `PAPERTAPE_*` variables, then flags. The later wins.
 
+use crate::service::ClobMode;
 use crate::world::{ClockMode, Durability};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -49,6 +50,21 @@ pub struct Settings {
     pub allowlist: Option<bool>,
     /// PolySimulator's error bodies: `pm` or `structured`.
     pub error_envelope: EnvelopeName,
+    /// How like production the CLOB is: `friendly` or `strict`.
+    pub clob_mode: ClobModeName,
+    /// One more address for each of these surfaces, which it serves alone, at its root.
+    pub listen_polysim: Option<String>,
+    /// See `listen_polysim`.
+    pub listen_clob: Option<String>,
+    /// See `listen_polysim`.
+    pub listen_gamma: Option<String>,
+    /// See `listen_polysim`.
+    pub listen_data: Option<String>,
+    /// See `listen_polysim`.
+    pub listen_relayer: Option<String>,
+    /// The server's own secret as 64 hexadecimal digits; none, or an empty one, for the file in the data directory.
+    #[serde(skip_serializing)]
+    pub master_key: Option<String>,
     /// The HS256 secret of Supabase-style tokens; none, or an empty one, to derive it from the seed.
     #[serde(skip_serializing)]
     pub jwt_secret: Option<String>,
@@ -74,6 +90,25 @@ pub enum EnvelopeName {
     Pm,
     /// `{"error": "<CODE>", "message": "<sentence>"}`.
     Structured,
+}
+
+/// The names of [`ClobMode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum ClobModeName {
+    /// Lenient wherever that can't confuse a client.
+    Friendly,
+    /// Refuses what production refuses.
+    Strict,
+}
+
+impl From<ClobModeName> for ClobMode {
+    fn from(name: ClobModeName) -> Self {
+        match name {
+            ClobModeName::Friendly => Self::Friendly,
+            ClobModeName::Strict => Self::Strict,
+        }
+    }
 }
 
 /// The names of [`ClockMode`].
@@ -124,13 +159,20 @@ impl Default for Settings {
             self_serve_issuance: None,
             allowlist: None,
             error_envelope: EnvelopeName::Pm,
+            clob_mode: ClobModeName::Friendly,
+            listen_polysim: None,
+            listen_clob: None,
+            listen_gamma: None,
+            listen_data: None,
+            listen_relayer: None,
+            master_key: None,
             jwt_secret: None,
         }
     }
 }
 
 /// The variables that are settings. Others with the prefix belong to somebody else.
-const VARIABLES: [&str; 16] = [
+const VARIABLES: [&str; 22] = [
     "listen",
     "data",
     "scenario",
@@ -147,6 +189,12 @@ const VARIABLES: [&str; 16] = [
     "self_serve_issuance",
     "allowlist",
     "error_envelope",
+    "clob_mode",
+    "listen_polysim",
+    "listen_clob",
+    "listen_gamma",
+    "listen_data",
+    "listen_relayer",
 ];
 
 impl Settings {
@@ -156,7 +204,8 @@ impl Settings {
     /// A sentence that names the setting and where it was set.
     pub fn load(file: Option<&Path>, flags: &serde_json::Value) -> Result<Self, String> {
         let mut figment = Figment::from(Serialized::defaults(Self::default()))
-            .merge(Serialized::default("jwt_secret", Option::<String>::None));
+            .merge(Serialized::default("jwt_secret", Option::<String>::None))
+            .merge(Serialized::default("master_key", Option::<String>::None));
         if let Some(file) = file {
             if !file.exists() {
                 return Err(format!("the config file {} does not exist", file.display()));
@@ -167,18 +216,19 @@ impl Settings {
             figment.merge(Env::prefixed("PAPERTAPE_").only(&VARIABLES)).merge(Serialized::globals(flags));
         let mut settings: Self = figment.extract().map_err(|error| error.to_string())?;
         // Word for word: to a reader of settings, digits would be a number and quotes no part of it.
-        let given = given_secret(std::env::var("PAPERTAPE_JWT_SECRET"))?;
-        settings.jwt_secret = secret(given).or_else(|| secret(settings.jwt_secret));
+        let given = |variable: &str| given_secret(variable, std::env::var(variable));
+        settings.jwt_secret = secret(given("PAPERTAPE_JWT_SECRET")?).or_else(|| secret(settings.jwt_secret));
+        settings.master_key = secret(given("PAPERTAPE_MASTER_KEY")?).or_else(|| secret(settings.master_key));
         Ok(settings)
     }
 }
 
 /// What a variable says, if it is there and text: half a secret would be another one.
-fn given_secret(variable: Result<String, VarError>) -> Result<Option<String>, String> {
+fn given_secret(name: &str, variable: Result<String, VarError>) -> Result<Option<String>, String> {
     match variable {
         Ok(text) => Ok(Some(text)),
         Err(VarError::NotPresent) => Ok(None),
-        Err(VarError::NotUnicode(_)) => Err("PAPERTAPE_JWT_SECRET is not valid UTF-8".to_owned()),
+        Err(VarError::NotUnicode(_)) => Err(format!("{name} is not valid UTF-8")),
     }
 }
 
@@ -259,9 +309,10 @@ mod tests {
     fn half_a_secret_is_refused_and_not_taken() {
         use std::os::unix::ffi::OsStringExt;
         let broken = std::ffi::OsString::from_vec(vec![b's', 0xff]);
-        let error = given_secret(Err(VarError::NotUnicode(broken))).expect_err("refused");
+        let error =
+            given_secret("PAPERTAPE_JWT_SECRET", Err(VarError::NotUnicode(broken))).expect_err("refused");
         assert!(error.contains("PAPERTAPE_JWT_SECRET"), "{error}");
-        assert_eq!(given_secret(Err(VarError::NotPresent)), Ok(None));
+        assert_eq!(given_secret("PAPERTAPE_JWT_SECRET", Err(VarError::NotPresent)), Ok(None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `papertape serve`: a world behind its surfaces, until a signal ends it.
 
-use crate::config::{ClockName, DurabilityName, EnvelopeName, Settings};
+use crate::config::{ClobModeName, ClockName, DurabilityName, EnvelopeName, Settings};
 use crate::http::{self, Guard, Listen};
 use crate::identity::GateChange;
 use crate::service::Service;
@@ -8,10 +8,12 @@ use crate::surface;
 use crate::world::agents::Agents;
 use crate::world::scenario::{Persona, Scenario, personas};
 use crate::world::{Options, World};
-use actix_web::dev::ServerHandle;
+use actix_web::dev::{Server, ServerHandle};
+use actix_web::web::ServiceConfig;
 use anyhow::Context;
 use serde_json::{Map, Value, json};
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,6 +69,24 @@ pub(super) struct Flags {
     /// The shape of PolySimulator's error bodies [default: pm]
     #[arg(long)]
     error_envelope: Option<EnvelopeName>,
+    /// How like production the CLOB is [default: friendly]
+    #[arg(long)]
+    clob_mode: Option<ClobModeName>,
+    /// One more address, which PolySimulator's surface has alone
+    #[arg(long, value_name = "ADDR")]
+    listen_polysim: Option<String>,
+    /// One more address, which the CLOB has alone
+    #[arg(long, value_name = "ADDR")]
+    listen_clob: Option<String>,
+    /// One more address, which Gamma has alone, at its root
+    #[arg(long, value_name = "ADDR")]
+    listen_gamma: Option<String>,
+    /// One more address, which the Data API has alone, at its root
+    #[arg(long, value_name = "ADDR")]
+    listen_data: Option<String>,
+    /// One more address, which the relayer has alone, at its root
+    #[arg(long, value_name = "ADDR")]
+    listen_relayer: Option<String>,
     /// A TOML file of these settings
     #[arg(long, value_name = "FILE", env = "PAPERTAPE_CONFIG")]
     config: Option<PathBuf>,
@@ -95,6 +115,16 @@ impl Flags {
         say("self_serve_issuance", self.self_serve_issuance.map(Value::from));
         say("allowlist", self.allowlist.map(Value::from));
         say("error_envelope", self.error_envelope.map(|envelope| json!(envelope)));
+        say("clob_mode", self.clob_mode.map(|mode| json!(mode)));
+        for (name, address) in [
+            ("listen_polysim", &self.listen_polysim),
+            ("listen_clob", &self.listen_clob),
+            ("listen_gamma", &self.listen_gamma),
+            ("listen_data", &self.listen_data),
+            ("listen_relayer", &self.listen_relayer),
+        ] {
+            say(name, address.clone().map(Value::from));
+        }
         Value::Object(said)
     }
 }
@@ -115,7 +145,9 @@ pub(super) struct Running {
     pub(super) world: Arc<World>,
     pub(super) addresses: Vec<SocketAddr>,
     pub(super) personas: Vec<Persona>,
-    server: ServerHandle,
+    /// Surfaces that have an address of their own.
+    own: BTreeMap<&'static str, String>,
+    servers: Vec<ServerHandle>,
     agents: Option<Agents>,
 }
 
@@ -125,6 +157,7 @@ impl Running {
         let scenario =
             settings.scenario.as_deref().map_or_else(|| Ok(Scenario::builtin()), Scenario::load)?;
         let listeners = http::bind(&Listen(settings.listen.clone()), settings.open)?;
+        let alone = bind_alone(settings)?;
         let world = World::start(Options {
             data: settings.data.clone(),
             durability: settings.durability.into(),
@@ -138,36 +171,45 @@ impl Running {
                 allowlist: settings.allowlist,
             },
             jwt_secret: settings.jwt_secret.clone(),
+            master_key: settings.master_key.clone(),
             tape_keep: settings.tape_keep,
         })
         .context("the world can't start")?;
         let world = Arc::new(world);
-        let addresses: Vec<_> =
-            listeners.iter().map(std::net::TcpListener::local_addr).collect::<Result<_, _>>()?;
-        let hosts = addresses.iter().map(|address| address.ip().to_string()).collect();
-        let service = Service::new(Arc::clone(&world), settings.rate_limits);
+        let addresses = addresses_of(&listeners)?;
+        let service = Service::new(Arc::clone(&world), settings.rate_limits, settings.clob_mode.into());
         let choices =
             surface::Choices { structured_errors: settings.error_envelope == EnvelopeName::Structured };
-        let server = http::serve(
-            listeners,
-            settings.workers.max(1),
-            (Guard::new(hosts, settings.open), surface::refuse),
-            move |app| {
-                surface::mount(app, &service, choices);
-            },
-        )?;
-        let handle = server.handle();
-        actix_web::rt::spawn(server);
+        let workers = settings.workers.max(1);
+        let guard = |addresses: &[SocketAddr]| {
+            let hosts = addresses.iter().map(|address| address.ip().to_string()).collect();
+            Guard::new(hosts, settings.open)
+        };
+        let mut servers = Vec::new();
+        let mut own = BTreeMap::new();
+        for (name, listeners) in alone {
+            let addresses = addresses_of(&listeners)?;
+            own.insert(name, url(&addresses));
+            let service = service.clone();
+            servers.push(http::serve(listeners, 1, (guard(&addresses), surface::refuse), move |app| {
+                surface::mount_alone(app, &service, choices, name);
+            })?);
+        }
+        let everything = move |app: &mut ServiceConfig| surface::mount(app, &service, choices);
+        servers.push(http::serve(listeners, workers, (guard(&addresses), surface::refuse), everything)?);
+        let handles = servers.iter().map(Server::handle).collect();
+        for server in servers {
+            actix_web::rt::spawn(server);
+        }
         let rules = world.scenario().agents;
         let agents = (settings.agents && rules.enabled).then(|| Agents::start(&world, rules));
         let personas = personas(world.scenario(), world.secrets());
-        Ok(Self { world, addresses, personas, server: handle, agents })
+        Ok(Self { world, addresses, own, personas, servers: handles, agents })
     }
 
     /// Where it answers.
     pub(super) fn base_url(&self) -> String {
-        let first = self.addresses.iter().find(|address| address.is_ipv4()).or(self.addresses.first());
-        first.map_or_else(String::new, |address| format!("http://{address}"))
+        url(&self.addresses)
     }
 
     /// Says on standard output that it is ready: to a program one JSON line (design §9), to a person a banner.
@@ -196,24 +238,74 @@ impl Running {
     /// The first line for a program. Its event comes first, so that a reader need not parse the rest to know it.
     fn ready_line(&self, base: &str) -> String {
         let personas = super::personas::object(&self.personas);
-        let surfaces = json!({"polysim": base, "sim": format!("{base}/sim")});
+        let surfaces: Map<String, Value> = surface::surfaces()
+            .iter()
+            .map(|surface| (surface.name.to_owned(), self.place_of(surface, base).into()))
+            .collect();
+        let mut surfaces = Value::Object(surfaces);
+        if let Some(clob) = surfaces["clob"].as_str() {
+            let (sockets, node) = (clob.replacen("http", "ws", 1), format!("{clob}/rpc"));
+            surfaces["rtds"] = format!("{sockets}/rtds").into();
+            surfaces["rpc"] = node.into();
+        }
         format!(
             r#"{{"event":"ready","base_url":{},"surfaces":{surfaces},"personas":{personas}}}"#,
             json!(base)
         )
     }
 
+    /// Where a surface answers: at an address of its own, or beside the others.
+    fn place_of(&self, surface: &http::Surface, base: &str) -> String {
+        let shared = || match surface.name {
+            // Its paths begin with the word, but so that it has no prefix to leave out elsewhere.
+            "sim" => format!("{base}/sim"),
+            _ => format!("{base}{}", surface.prefix),
+        };
+        self.own.get(surface.name).cloned().unwrap_or_else(shared)
+    }
+
     /// Drains and ends: the agents first, then the sockets and requests, then the world.
     pub(super) async fn stop(self) {
         drop(self.agents);
         self.world.hub().announce(crate::world::hub::Notice::Stopping);
-        self.server.stop(true).await;
+        for server in &self.servers {
+            server.stop(true).await;
+        }
         let world = Arc::clone(&self.world);
         // Joining threads blocks, and nothing else runs here any more.
         if actix_web::web::block(move || world.stop()).await.is_err() {
             tracing::error!("the world did not stop cleanly");
         }
     }
+}
+
+/// The addresses that surfaces have of their own.
+fn bind_alone(settings: &Settings) -> anyhow::Result<Vec<(&'static str, Vec<TcpListener>)>> {
+    let given = [
+        ("polysim", &settings.listen_polysim),
+        ("clob", &settings.listen_clob),
+        ("gamma", &settings.listen_gamma),
+        ("data", &settings.listen_data),
+        ("relayer", &settings.listen_relayer),
+    ];
+    let mut bound = Vec::new();
+    for (name, address) in given {
+        let Some(address) = address.clone().filter(|address| !address.is_empty()) else { continue };
+        if surface::surfaces().iter().all(|surface| surface.name != name) {
+            anyhow::bail!("this build has no surface named {name} to listen for");
+        }
+        bound.push((name, http::bind(&Listen(address), settings.open)?));
+    }
+    Ok(bound)
+}
+
+fn addresses_of(listeners: &[TcpListener]) -> std::io::Result<Vec<SocketAddr>> {
+    listeners.iter().map(TcpListener::local_addr).collect()
+}
+
+fn url(addresses: &[SocketAddr]) -> String {
+    let first = addresses.iter().find(|address| address.is_ipv4()).or(addresses.first());
+    first.map_or_else(String::new, |address| format!("http://{address}"))
 }
 
 /// Waits for SIGINT or SIGTERM.

@@ -1,6 +1,8 @@
 //! Purses and what they hold.
 
-use crate::types::{AccountId, MarketId, OrderId, Outcome, Payout, Shares, Usd, UserId, Venue, index};
+use crate::types::{
+    AccountId, MarketId, OrderId, Outcome, Payout, Reject, Shares, Usd, UserId, Venue, index,
+};
 use serde::{Deserialize, Serialize};
 
 /// What an account is for.
@@ -10,6 +12,8 @@ pub enum Role {
     Trader,
     /// The house's: it keeps the books alive and takes what resets leave behind. Its cash may go below zero.
     House,
+    /// The neg-risk adapter's: it pays for pairs with what the halves it keeps are bound to bring.
+    Adapter,
 }
 
 /// How far below zero the house may go: far enough never to matter, and far from where sums of `i64` end.
@@ -62,10 +66,19 @@ impl Account {
         self.cash - self.reserved
     }
 
+    /// Whether anything may be done in its name. An adapter only stands between others: whatever else it did could leave
+    /// it with less than it is bound to pay.
+    pub(super) fn may_act(&self) -> Result<(), Reject> {
+        match self.role {
+            Role::Trader | Role::House => Ok(()),
+            Role::Adapter => Err(Reject::Unsupported),
+        }
+    }
+
     /// Whether the purse can pay so much, now.
     pub(super) fn covers(&self, needed: Usd) -> bool {
         let credit = match self.role {
-            Role::House => CREDIT_MAX,
+            Role::House | Role::Adapter => CREDIT_MAX,
             Role::Trader => Usd::ZERO,
         };
         needed <= self.available() + credit
@@ -98,16 +111,19 @@ impl Holding {
         self.cost += cost;
     }
 
-    /// Shares leave for so much. Their cost leaves with them in proportion, rounded down; the last share
-    /// takes all that is left.
+    /// What some of the shares have cost: in proportion, rounded down; all of them, all that is left.
+    pub(super) fn cost_of(&self, shares: Shares) -> Usd {
+        if shares == self.shares {
+            return self.cost;
+        }
+        let part =
+            i128::from(self.cost.micros()) * i128::from(shares.micros()) / i128::from(self.shares.micros());
+        Usd::from_micros(i64::try_from(part).expect("BUG: a part beyond its whole"))
+    }
+
+    /// Shares leave for so much, and their cost with them.
     pub(super) fn lose(&mut self, shares: Shares, proceeds: Usd) {
-        let cost = if shares == self.shares {
-            self.cost
-        } else {
-            let part = i128::from(self.cost.micros()) * i128::from(shares.micros())
-                / i128::from(self.shares.micros());
-            Usd::from_micros(i64::try_from(part).expect("BUG: a part beyond its whole"))
-        };
+        let cost = self.cost_of(shares);
         self.shares -= shares;
         self.cost -= cost;
         self.realized += proceeds - cost;

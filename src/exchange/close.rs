@@ -122,7 +122,7 @@ impl Exchange {
             }
             Side::Sell => self.positions.holding_mut(open.position, open.outcome).reserved -= open.remaining,
         }
-        market.version += 1;
+        market.change(self.now);
         market.ladder_mut().remove(&mut self.orders, slot);
         self.order_gone(&open);
         events.push(Event::Closed {

@@ -89,6 +89,18 @@ pub enum Command {
         /// How many pairs.
         shares: Shares,
     },
+    /// Shares of the second outcome of some markets of a group into shares of the first outcome of all its others, and
+    /// dollars for all but one of the markets given (polymarket-clob.md §7.7).
+    Convert {
+        /// Whose.
+        account: AccountId,
+        /// The markets given, all of one group.
+        markets: Vec<MarketId>,
+        /// How many shares of each.
+        shares: Shares,
+        /// The adapter's account, which makes the pairs and keeps the other halves.
+        adapter: AccountId,
+    },
     /// Start an account over: no orders, no positions, so much cash.
     ResetAccount {
         /// Whose.

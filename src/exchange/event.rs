@@ -90,12 +90,20 @@ pub enum Event {
     },
     /// A holding was paid.
     Settled(Moved),
-    /// Dollars became pairs, or pairs dollars.
+    /// Dollars became pairs, or pairs dollars. Where a group's shares are converted, one account pays and keeps one half
+    /// while another gets the other.
     Converted {
         /// Whose, and what it did to the first outcome's holding.
         yes: Moved,
         /// The same of the second.
         no: Moved,
+    },
+    /// A holding passed to the adapter, which may have paid for it.
+    Pooled {
+        /// What the account gave, and got for it.
+        from: Moved,
+        /// What the adapter got.
+        to: Moved,
     },
     /// A holding passed to the house when its account was started over.
     Surrendered {
@@ -103,6 +111,15 @@ pub enum Event {
         from: Moved,
         /// What the house got.
         to: Moved,
+    },
+    /// A market got finer ticks. Orders stay where they are.
+    TicksRefined {
+        /// Which market.
+        market: MarketId,
+        /// Its tick before.
+        from: Price,
+        /// Its tick from now on, a part of that.
+        to: Price,
     },
 }
 
@@ -218,6 +235,10 @@ pub enum Receipt {
         before: Touch,
         /// How many levels it took from.
         levels: u16,
+        /// Its first trade, if there was one; the others' numbers follow.
+        first_trade: TradeId,
+        /// How many trades there were.
+        trades: u32,
         /// When.
         at: Timestamp,
     },

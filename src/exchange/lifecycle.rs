@@ -58,6 +58,7 @@ impl Exchange {
     ) -> Result<Receipt, Reject> {
         let purse = self.account(account).ok_or(Reject::AccountNotFound)?;
         if amount.is_negative() {
+            purse.may_act()?;
             // Negated only once it is known to be small: the lowest number has no opposite.
             let needed = if amount < -CREATED_MAX { CREATED_MAX } else { -amount };
             if !purse.covers(needed) {
@@ -103,6 +104,9 @@ impl Exchange {
             return Err(Reject::Unsupported);
         }
         let id = MarketId(u32::try_from(self.markets.len() + 1).expect("BUG: four billion markets"));
+        if let Some(group) = spec.group {
+            self.groups.entry(group).or_default().push(id);
+        }
         self.markets.push(Market {
             id,
             status: spec.resolved.map_or(Status::Open, Status::Resolved),
@@ -111,6 +115,7 @@ impl Exchange {
             outstanding: Shares::ZERO,
             last_trade: None,
             version: 0,
+            changed_at: self.now,
             ladder: None,
             positions: Vec::new(),
         });
@@ -124,12 +129,13 @@ impl Exchange {
         to: Status,
         events: &mut Vec<Event>,
     ) -> Result<Receipt, Reject> {
+        let now = self.now;
         let found = self.market_mut(market).ok_or(Reject::MarketNotFound)?;
         if found.is_resolved() {
             return Err(Reject::MarketClosed);
         }
         found.status = to;
-        found.version += 1;
+        found.change(now);
         events.push(Event::MarketHalted { market, halted: to == Status::Halted });
         Ok(Receipt::Done)
     }
@@ -145,12 +151,23 @@ impl Exchange {
         if found.is_resolved() {
             return Err(Reject::MarketClosed);
         }
+        let excluded = self.excluded_by(market, payout)?;
+        self.settle(market, payout, events);
+        for other in excluded {
+            self.settle(other, Payout::Winner(Outcome::No), events);
+        }
+        Ok(Receipt::Done)
+    }
+
+    /// Ends a market's trading with its answer.
+    fn settle(&mut self, market: MarketId, payout: Payout, events: &mut Vec<Event>) {
         for slot in self.resting(market) {
             self.close(slot, CloseReason::MarketResolved, events);
         }
+        let now = self.now;
         let found = self.market_mut(market).expect("BUG: it was there");
         found.status = Status::Resolved(payout);
-        found.version += 1;
+        found.change(now);
         found.ladder = None;
         let settlement = found.spec.settlement;
         let dust = self.sweep_dust(market, payout);
@@ -160,7 +177,6 @@ impl Exchange {
                 self.pay(account, market, payout, events);
             }
         }
-        Ok(Receipt::Done)
     }
 
     /// The orders of a market's book: bids, then asks, each best first and oldest first.
@@ -234,7 +250,7 @@ impl Exchange {
     }
 
     /// Shares leave a holding for cash that the caller moves.
-    fn give(&mut self, of: Whose, shares: Shares, cash: Usd) -> Moved {
+    pub(super) fn give(&mut self, of: Whose, shares: Shares, cash: Usd) -> Moved {
         let (account, market, outcome) = of;
         let slot = self.position_slot(account, market);
         let holding = self.positions.holding_mut(slot, outcome);
@@ -244,7 +260,7 @@ impl Exchange {
     }
 
     /// Shares come to a holding for cash that the caller moves.
-    fn take(&mut self, of: Whose, shares: Shares, cash: Usd) -> Moved {
+    pub(super) fn take(&mut self, of: Whose, shares: Shares, cash: Usd) -> Moved {
         let (account, market, outcome) = of;
         let slot = self.position_slot(account, market);
         let holding = self.positions.holding_mut(slot, outcome);
@@ -298,7 +314,12 @@ impl Exchange {
         Ok(Receipt::Paid(paid))
     }
 
-    fn pairs_allowed(&self, account: AccountId, market: MarketId, shares: Shares) -> Result<(), Reject> {
+    pub(super) fn pairs_allowed(
+        &self,
+        account: AccountId,
+        market: MarketId,
+        shares: Shares,
+    ) -> Result<(), Reject> {
         let account = self.account(account).ok_or(Reject::AccountNotFound)?;
         let market = self.market(market).ok_or(Reject::MarketNotFound)?;
         if market.is_resolved() {
@@ -307,6 +328,7 @@ impl Exchange {
         if account.venue != market.spec.venue {
             return Err(Reject::WrongVenue);
         }
+        account.may_act()?;
         if !shares.is_positive() {
             return Err(Reject::InvalidQuantity);
         }
@@ -320,7 +342,9 @@ impl Exchange {
         house: AccountId,
         events: &mut Vec<Event>,
     ) -> Result<Receipt, Reject> {
-        let venue = self.account(account).ok_or(Reject::AccountNotFound)?.venue;
+        let purse = self.account(account).ok_or(Reject::AccountNotFound)?;
+        purse.may_act()?;
+        let venue = purse.venue;
         let taker = self.account(house).ok_or(Reject::AccountNotFound)?;
         if taker.role != Role::House || taker.venue != venue || account == house || cash.is_negative() {
             return Err(Reject::Unsupported);

@@ -3,7 +3,7 @@
 use super::book::{Grid, Half, Ladder, TickRange};
 use super::event::Touch;
 use super::fees::FeeSchedule;
-use crate::types::{MarketId, Outcome, Payout, Price, Shares, Timestamp, Usd, Venue};
+use crate::types::{GroupId, MarketId, Outcome, Payout, Price, Shares, Timestamp, Usd, Venue};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub struct MarketSpec {
     pub reference: Option<Price>,
     /// Its answer, if that is known already.
     pub resolved: Option<Payout>,
+    /// The set of markets of which at most one comes true that it is one of.
+    pub group: Option<GroupId>,
 }
 
 /// A market's description. No rule reads it.
@@ -58,6 +60,10 @@ pub struct MarketFacts {
     pub slug: String,
     /// The category, which decides the fee.
     pub category: String,
+    /// Gamma's number of it. Kalshi: empty.
+    pub gamma_id: String,
+    /// Polymarket's id of the set of answers it is one of: `0x` and 64 hex digits, or empty.
+    pub neg_risk_id: String,
     /// The event it belongs to: an id, a slug and a title.
     pub event: [String; 3],
     /// Its name within the event.
@@ -119,6 +125,8 @@ pub struct Market {
     pub last_trade: Option<Price>,
     /// Changes with every change of the book, the mark or the status.
     pub version: u64,
+    /// When that was last.
+    pub changed_at: Timestamp,
     /// Made with the first order and dropped at resolution.
     pub(super) ladder: Option<Ladder>,
     /// Where positions on it are kept.
@@ -135,6 +143,13 @@ pub struct Depth {
 }
 
 impl Market {
+    /// Notes that its book, mark or status changed.
+    #[inline]
+    pub(super) fn change(&mut self, at: Timestamp) {
+        self.version += 1;
+        self.changed_at = at;
+    }
+
     /// The best level of a half.
     #[must_use]
     pub fn best(&self, half: Half) -> Option<u16> {

@@ -10,11 +10,14 @@ mod account;
 mod book;
 mod close;
 mod command;
+mod edge;
 mod event;
 mod fees;
+mod groups;
 mod lifecycle;
 mod market;
 mod place;
+mod ratio;
 mod shape;
 mod snapshot;
 #[cfg(test)]
@@ -27,9 +30,10 @@ pub use command::{Command, OpenAccount};
 pub use event::{Event, Moved, Party, Placed, Receipt, Touch, Trade};
 pub use fees::FeeSchedule;
 pub use market::{Depth, Market, MarketFacts, MarketSpec, Settlement, Status, Window};
+pub use ratio::{Slack, limit_of_ratio};
 pub use snapshot::Snapshot;
 
-use crate::types::{AccountId, MarketId, OrderId, Reject, Side, Timestamp, TradeId, Usd, index};
+use crate::types::{AccountId, GroupId, MarketId, OrderId, Reject, Side, Timestamp, TradeId, Usd, index};
 use account::Positions;
 use std::collections::{BTreeMap, BTreeSet};
 use walk::Match;
@@ -56,6 +60,8 @@ pub struct Exchange {
     accounts: Vec<Account>,
     positions: Positions,
     orders: Orders,
+    /// The markets of each group, in the order of their ids.
+    groups: BTreeMap<GroupId, Vec<MarketId>>,
     /// Orders that end by themselves, by moment.
     expiring: BTreeSet<(Timestamp, OrderId)>,
     expiries: BTreeMap<OrderId, Timestamp>,
@@ -65,6 +71,8 @@ pub struct Exchange {
     withdrawn: Usd,
     fees: Usd,
     limits: Limits,
+    /// When the command that is carried out came.
+    now: Timestamp,
     /// What the walk of one order found, kept to be filled again without allocating.
     matches: Vec<Match>,
 }
@@ -78,6 +86,7 @@ impl Exchange {
             accounts: Vec::new(),
             positions: Positions::default(),
             orders: Orders::default(),
+            groups: BTreeMap::new(),
             expiring: BTreeSet::new(),
             expiries: BTreeMap::new(),
             next_order: OrderId(1),
@@ -86,6 +95,7 @@ impl Exchange {
             withdrawn: Usd::ZERO,
             fees: Usd::ZERO,
             limits,
+            now: Timestamp::default(),
             matches: Vec::with_capacity(1_024),
         }
     }
@@ -106,6 +116,7 @@ impl Exchange {
         command: &Command,
         events: &mut Vec<Event>,
     ) -> Result<Receipt, Reject> {
+        self.now = at;
         match command {
             Command::Place(order) => self.place(at, order, events),
             Command::Cancel { account, order } => self.cancel(*account, *order, events),
@@ -123,6 +134,9 @@ impl Exchange {
             Command::Redeem { account, market } => self.redeem(*account, *market, events),
             Command::Split { account, market, shares } => self.split(*account, *market, *shares, events),
             Command::Merge { account, market, shares } => self.merge(*account, *market, *shares, events),
+            Command::Convert { account, markets, shares, adapter } => {
+                self.convert(*account, (markets, *shares), *adapter, events)
+            }
             Command::ResetAccount { account, cash, house } => self.reset(*account, *cash, *house, events),
         }
     }
@@ -208,6 +222,7 @@ impl Exchange {
         self.check_pairs()?;
         self.check_books()?;
         self.check_holds()?;
+        self.check_groups()?;
         self.check_expiries()
     }
 

@@ -80,6 +80,7 @@ impl Exchange {
         if account.venue != market.spec.venue {
             return Err(Reject::WrongVenue);
         }
+        account.may_act()?;
         Ok((account, market))
     }
 
@@ -115,6 +116,10 @@ impl Exchange {
             }
             Side::Sell => (Usd::ZERO, walked.fee - walked.notional),
         };
+        let takes = order.kind == OrderKind::Limit && order.side == Side::Buy && walked.shares.is_positive();
+        if takes && wanted.notional(order.limit) < order.terms.taking_min {
+            return Err(Reject::BelowMinimumNotional { minimum: order.terms.taking_min });
+        }
         if !account.covers(needed) {
             return Err(Reject::InsufficientFunds { needed, available: account.available() });
         }
@@ -123,6 +128,9 @@ impl Exchange {
             if free < wanted {
                 return Err(Reject::InsufficientPosition { needed: wanted, available: free });
             }
+        }
+        if walked.met_self && walked.shares.is_zero() && order.terms.refuses_own {
+            return Err(Reject::MeetsOwn);
         }
         let fails = !walked.is_full && order.tif == TimeInForce::Fok;
         let empty = walked.shares.is_zero() && !rests && !walked.met_self;
@@ -153,7 +161,7 @@ impl Exchange {
         events: &mut Vec<Event>,
     ) -> Receipt {
         let Decided { checked, walked, resting, closed, before, .. } = *decided;
-        let id = self.next_order;
+        let (id, first_trade) = (self.next_order, self.next_trade);
         self.next_order = OrderId(id.0 + 1);
         let position = self.position_slot(order.account, order.market);
         events.push(Event::Placed(Placed {
@@ -180,6 +188,9 @@ impl Exchange {
             let unrested = Shares::ZERO;
             events.push(Event::Closed { order: id, market, account, price, outcome, side, unrested, reason });
         }
+        if !matches.is_empty() {
+            self.refine_at_edge(order.market, events);
+        }
         Receipt::Placed {
             order: id,
             filled: walked.shares,
@@ -191,6 +202,8 @@ impl Exchange {
             holding: *self.positions.get(position).of(order.outcome),
             before,
             levels: walked.levels,
+            first_trade,
+            trades: u32::try_from(matches.len()).expect("BUG: more trades than open orders"),
             at,
         }
     }
@@ -213,7 +226,7 @@ impl Exchange {
             (Side::Buy, Side::Sell) | (Side::Sell, Side::Buy) => {}
         }
         market.last_trade = Some(price);
-        market.version += 1;
+        market.change(self.now);
         let ladder = market.ladder_mut();
         let left = maker.remaining - found.shares;
         ladder.reduce(&mut self.orders, found.maker, found.shares);
@@ -349,7 +362,7 @@ impl Exchange {
         account.orders.push(open.id);
         let slot = self.orders.insert(open);
         let market = &mut self.markets[index(open.market.0 - 1)];
-        market.version += 1;
+        market.change(self.now);
         market.ladder_mut().rest(&mut self.orders, slot);
     }
 

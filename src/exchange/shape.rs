@@ -36,7 +36,8 @@ pub(super) fn check_shape(
             if !shares.is_positive() {
                 return Err(Reject::InvalidQuantity);
             }
-            if shares < spec.minimum && !sells_dust {
+            let may_be_less = sells_dust || (order.kind == OrderKind::Market && order.terms.may_take_less);
+            if shares < spec.minimum && !may_be_less {
                 return Err(Reject::BelowMinimumSize { minimum: spec.minimum });
             }
             Size::Shares(shares)

@@ -35,6 +35,7 @@ struct MarketState {
     outstanding: Shares,
     last_trade: Option<Price>,
     version: u64,
+    changed_at: Timestamp,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,6 +138,7 @@ impl Exchange {
         }
         for (market, state) in exchange.markets.iter_mut().zip(&snapshot.markets) {
             market.version = state.version;
+            market.changed_at = state.changed_at;
         }
         exchange.next_order = snapshot.next_order;
         exchange.next_trade = snapshot.next_trade;
@@ -196,6 +198,7 @@ impl MarketState {
             outstanding: market.outstanding,
             last_trade: market.last_trade,
             version: market.version,
+            changed_at: market.changed_at,
         }
     }
 }

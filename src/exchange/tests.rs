@@ -4,6 +4,7 @@
 //! tables of such lines. `random` sends commands nobody would think of and asks `model`, a plain exchange
 //! that only knows who trades with whom, for its judgement.
 
+mod groups;
 mod lifecycle;
 mod model;
 mod money;

@@ -64,11 +64,11 @@ pub fn bind(listen: &Listen, open: bool) -> Result<Vec<TcpListener>, ListenError
 pub fn serve(
     listeners: Vec<TcpListener>,
     workers: usize,
-    (guard, refuse): (Guard, fn(&HttpRequest, &str) -> HttpResponse),
+    (guard, refuse): (Guard, impl Fn(&HttpRequest, &str) -> HttpResponse + Clone + Send + 'static),
     configure: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> std::io::Result<Server> {
     let mut server = HttpServer::new(move || {
-        let guard = guard.clone();
+        let (guard, refuse) = (guard.clone(), refuse.clone());
         App::new().configure(configure.clone()).wrap_fn(move |request, next| {
             let admitted = guard.admits(request.headers());
             let refused =

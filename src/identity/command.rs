@@ -3,7 +3,8 @@
 use super::key::{Key, Permissions, Scheme};
 use super::tier::Tier;
 use super::user::{GateChange, Gates, User};
-use crate::types::{KeyId, Timestamp, UserId};
+use super::wallet::WalletKey;
+use crate::types::{Address, KeyId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What is kept of a fresh key's text.
@@ -64,6 +65,17 @@ pub enum Command {
     IssueFirstKey(UserId, NewKey),
     /// One more key.
     IssueKey(UserId, NewKey),
+    /// Somebody comes with a wallet that signed for it. The first time a user is made of it.
+    JoinWallet(Address),
+    /// A key for a wallet, unless it has the same one already.
+    IssueWalletKey {
+        /// Whose.
+        user: UserId,
+        /// What it follows from.
+        wallet: WalletKey,
+        /// What is kept of it.
+        print: Print,
+    },
     /// A key's name, or none.
     RenameKey(OwnKey, Option<String>),
     /// A replacement for a key, which ends a day later.

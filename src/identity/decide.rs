@@ -26,6 +26,10 @@ impl Identity {
             Command::Join { subject, email } => self.join(subject, email),
             Command::IssueFirstKey(user, wanted) => self.issue_first(at, *user, wanted),
             Command::IssueKey(user, wanted) => self.issue(at, *user, wanted),
+            Command::JoinWallet(address) => self.join_wallet(*address),
+            Command::IssueWalletKey { user, wallet, print } => {
+                self.issue_wallet_key(at, *user, (*wallet, print))
+            }
             Command::RenameKey(own, name) => {
                 self.own(own)?;
                 Ok(vec![Event::KeyRenamed(own.key, name.clone())])
@@ -170,14 +174,22 @@ impl Identity {
     }
 
     /// Whether a user has less than so many keys that work, and may have one more at all.
-    fn must_have_room(&self, at: Timestamp, user: UserId, scheme: Scheme, most: u32) -> Result<(), Reject> {
+    pub(super) fn must_have_room(
+        &self,
+        at: Timestamp,
+        user: UserId,
+        scheme: Scheme,
+        most: u32,
+    ) -> Result<(), Reject> {
         let own = || self.keys_of(user).filter(|(_, key)| key.scheme == scheme);
         if own().count() >= KEYS_EVER_MAX {
             return Err(Reject::LimitReached(format!("{KEYS_EVER_MAX} keys a user")));
         }
         let active = own().filter(|(_, key)| key.usable(at).is_ok()).count();
         let has_room = u32::try_from(active).is_ok_and(|active| active < most);
-        if has_room { Ok(()) } else { Err(Reject::KeysFull { most: ACTIVE_KEYS_MAX }) }
+        // A rotation may go one beyond what one is told.
+        let told = if scheme == Scheme::Clob { most } else { ACTIVE_KEYS_MAX };
+        if has_room { Ok(()) } else { Err(Reject::KeysFull { most: told }) }
     }
 
     fn own(&self, own: &OwnKey) -> Result<&Key, Reject> {
@@ -287,7 +299,7 @@ fn beta_key(at: Timestamp, print: &Print, name: Option<&str>, until: Timestamp) 
     }
 }
 
-fn fresh(user: UserId, scheme: Scheme, print: &Print, at: Timestamp) -> Key {
+pub(super) fn fresh(user: UserId, scheme: Scheme, print: &Print, at: Timestamp) -> Key {
     Key {
         user,
         scheme,
@@ -302,6 +314,7 @@ fn fresh(user: UserId, scheme: Scheme, print: &Print, at: Timestamp) -> Key {
         expires_at: None,
         beta_until: None,
         successor: None,
+        wallet: None,
     }
 }
 

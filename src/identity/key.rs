@@ -1,6 +1,7 @@
 //! API keys: what is kept of them, and what they may do.
 
 use super::tier::Tier;
+use super::wallet::WalletKey;
 use crate::types::{KeyFailure, KeyId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,6 +21,8 @@ pub enum Scheme {
     Parsec,
     /// `papi_sk_live_…`
     Papi,
+    /// A wallet's: a UUID, with a secret that follows from it.
+    Clob,
 }
 
 /// One thing a key may be allowed to do.
@@ -91,7 +94,7 @@ pub struct Key {
     pub scheme: Scheme,
     /// SHA-256 of the full text.
     pub hash: [u8; 32],
-    /// The first 16 characters, the only part ever shown again.
+    /// The first 16 characters, the only part ever shown again; of a wallet's key, all of its id, which is no secret.
     pub prefix: String,
     /// What its owner calls it.
     pub name: Option<String>,
@@ -111,6 +114,8 @@ pub struct Key {
     pub beta_until: Option<Timestamp>,
     /// The key that it was rotated into. Until it expires both work.
     pub successor: Option<KeyId>,
+    /// What it follows from, if it is a wallet's.
+    pub wallet: Option<WalletKey>,
 }
 
 impl Key {

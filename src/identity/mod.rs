@@ -6,10 +6,12 @@
 
 mod command;
 mod decide;
+pub mod ethereum;
 mod key;
 mod quota;
 mod tier;
 mod user;
+mod wallet;
 
 pub use command::{Command, Event, NewKey, OwnKey, Print, Whom};
 pub use decide::ACTIVE_KEYS_MAX;
@@ -17,8 +19,9 @@ pub use key::{Caller, Key, Permission, Permissions, Refused, Scheme, hash_secret
 pub use quota::{Standing, Windows};
 pub use tier::{AddressRules, Tier, TierRules, Tiers};
 pub use user::{Cohort, GateChange, Gates, User};
+pub use wallet::{WalletKey, WalletKeyKind};
 
-use crate::types::{KeyFailure, KeyId, Timestamp, UserId, index};
+use crate::types::{Address, KeyFailure, KeyId, Timestamp, UserId, index};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +34,8 @@ pub struct Identity {
     by_hash: BTreeMap<[u8; 32], KeyId>,
     by_user: BTreeMap<UserId, Vec<KeyId>>,
     by_subject: BTreeMap<String, UserId>,
+    /// Of the wallet that signs and of those derived from it.
+    by_wallet: BTreeMap<Address, UserId>,
     epoch: u32,
     gates: Gates,
     tiers: Tiers,
@@ -93,6 +98,9 @@ impl Identity {
         let id = self.next_user();
         if !user.subject.is_empty() {
             self.by_subject.insert(user.subject.clone(), id);
+        }
+        if let Some(address) = user.wallet {
+            self.learn_wallet(id, address);
         }
         self.users.push(user);
         id
@@ -206,7 +214,10 @@ impl Identity {
     pub fn vouch(&self, key: KeyId, at: Timestamp) -> Result<(), KeyFailure> {
         let key = self.key(key).ok_or(KeyFailure::Unknown)?;
         key.usable(at)?;
-        self.may_come_in(key.user)
+        match key.scheme {
+            Scheme::Polysim | Scheme::Parsec | Scheme::Papi => self.may_come_in(key.user),
+            Scheme::Clob => self.vouch_wallet(key.user),
+        }
     }
 
     /// Whether a user is there and the runtime gate lets it in.
@@ -267,6 +278,7 @@ mod tests {
             expires_at: None,
             beta_until: None,
             successor: None,
+            wallet: None,
         }
     }
 

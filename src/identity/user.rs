@@ -1,7 +1,7 @@
 //! Users, the switches that gate them, and the groups they are admitted in.
 
 use super::tier::Tier;
-use crate::types::Timestamp;
+use crate::types::{Address, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// A person or program, the same through every surface.
@@ -14,6 +14,8 @@ pub struct User {
     pub subject: String,
     /// Its address.
     pub email: String,
+    /// The address of the wallet it signs with, if it has one.
+    pub wallet: Option<Address>,
     /// Its plan.
     pub plan: Tier,
     /// Whether the runtime gate lets it in.

@@ -81,6 +81,34 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Who holds what of a market's outcomes, the world's own accounts left out: public on a chain.
+    ///
+    /// # Errors
+    /// [`Reject::MarketNotFound`], or why the world can't be asked.
+    pub async fn holders(&self, market: MarketId) -> Result<Vec<(AccountId, [Shares; 2])>, Reject> {
+        self.world.ask(Holders(market)).await?
+    }
+}
+
+struct Holders(MarketId);
+
+impl Query for Holders {
+    type Answer = Result<Vec<(AccountId, [Shares; 2])>, Reject>;
+    fn ask(self, state: &State) -> Self::Answer {
+        let Self(market) = self;
+        let exchange = state.exchange();
+        exchange.market(market).ok_or(Reject::MarketNotFound)?;
+        let traders =
+            exchange.accounts().iter().filter(|account| state.wallets().whose(account.id).is_some());
+        let held = traders.map(|account| {
+            let shares = Outcome::BOTH.map(|outcome| exchange.holding(account.id, market, outcome).shares);
+            (account.id, shares)
+        });
+        Ok(held.filter(|(_, shares)| shares.iter().any(|shares| shares.is_positive())).collect())
+    }
+}
+
 struct Portfolios {
     epoch: u32,
     accounts: Vec<AccountId>,

@@ -128,6 +128,12 @@ pub struct MayRead {
 }
 
 impl MayRead {
+    /// What is public of a wallet on a chain: everyone may see it.
+    #[must_use]
+    pub(super) fn public(user: UserId, accounts: Vec<AccountId>, epoch: u32) -> Self {
+        Self { user, accounts, epoch }
+    }
+
     /// The accounts.
     #[must_use]
     pub fn accounts(&self) -> &[AccountId] {

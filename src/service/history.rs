@@ -14,7 +14,8 @@ pub use crate::world::ledger::query::{
     EquityPoint, FillFilter, OrderFilter, SettlementFilter, TradeStats, Whose,
 };
 pub use crate::world::ledger::{
-    Candle, ClosedBy, FillRow, OrderRow, OrderStatus, PositionRow, SettlementRow,
+    Candle, ClosedBy, ConversionKind, ConversionRow, FillRow, OrderRow, OrderStatus, PositionRow,
+    SettlementRow,
 };
 
 /// What an account page shows that only history knows.
@@ -74,7 +75,7 @@ impl Service {
     }
 
     /// As [`Service::history`], of the accounts that a permit names: only in its epoch are they its holder's.
-    async fn own_history<T: Send + 'static>(
+    pub(super) async fn own_history<T: Send + 'static>(
         &self,
         permit: &MayRead,
         question: impl FnOnce(&query::History) -> query::Answer<T> + Send + 'static,
@@ -156,6 +157,15 @@ impl Service {
         .await
     }
 
+    /// Everyone's trades as their takers saw them, the newest first: what a public chain shows.
+    ///
+    /// # Errors
+    /// [`Reject::HistoryUnavailable`].
+    pub async fn public_fills(&self, filter: FillFilter) -> Result<Vec<FillRow>, Reject> {
+        let filter = FillFilter { whose: Whose::Everyone, ..filter };
+        self.history(move |db| query::fills(db, &filter)).await
+    }
+
     /// Closed positions, position numbers and counts.
     ///
     /// # Errors
@@ -170,6 +180,15 @@ impl Service {
             })
         })
         .await
+    }
+
+    /// Every position that the accounts a permit names ever held, the oldest first.
+    ///
+    /// # Errors
+    /// [`Reject::HistoryUnavailable`].
+    pub async fn position_rows(&self, permit: &MayRead) -> Result<Vec<PositionRow>, Reject> {
+        let accounts = permit.accounts().to_vec();
+        self.own_history(permit, move |db| query::positions(db, &accounts)).await
     }
 
     /// Payments of resolved markets, by position number, the highest first.

@@ -2,7 +2,7 @@
 
 use super::Service;
 use crate::exchange::{Depth, Market, MarketSpec, Status, Touch};
-use crate::types::{MarketId, Outcome, Price, Reject, Sequence, Shares, Side, Timestamp};
+use crate::types::{MarketId, Outcome, Price, Reject, Sequence, Shares, Side, Timestamp, Usd};
 use crate::world::{Query, State};
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub struct BookView {
     pub version: u64,
     /// The last record in it.
     pub sequence: Sequence,
-    /// When it was first seen like this, on the world's clock.
+    /// When its book, mark or status changed last, on the world's clock.
     pub at: Timestamp,
     /// The levels, in terms of the first outcome.
     pub depth: Depth,
@@ -119,6 +119,15 @@ impl Ticker {
     }
 }
 
+/// What stands behind a market.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Backing {
+    /// Pairs of shares in the world, each backed by a dollar.
+    pub pairs: Shares,
+    /// What all resting orders are worth at their own prices, in micro-dollars.
+    pub resting: Usd,
+}
+
 /// The newest view of every book that somebody asked for.
 #[derive(Debug, Default)]
 pub struct BookCache {
@@ -173,6 +182,14 @@ impl Service {
         self.world.ask(TickerOf(market)).await?.ok_or(Reject::MarketNotFound)
     }
 
+    /// What stands behind some markets. Those that are not there are left out.
+    ///
+    /// # Errors
+    /// Why the world can't be asked.
+    pub async fn backing(&self, markets: Vec<MarketId>) -> Result<BTreeMap<MarketId, Backing>, Reject> {
+        self.world.ask(BackingOf(markets)).await
+    }
+
     /// When the world began, or began anew last.
     ///
     /// # Errors
@@ -216,7 +233,7 @@ impl Query for BookOf {
             epoch: state.epoch(),
             version: market.version,
             sequence: state.sequence().unwrap_or_default(),
-            at: state.at(),
+            at: market.changed_at,
             depth: market.depth(),
             touch: market.touch(),
             last_trade: market.last_trade,
@@ -251,6 +268,24 @@ impl Query for TickerOf {
     type Answer = Option<Ticker>;
     fn ask(self, state: &State) -> Self::Answer {
         state.exchange().market(self.0).map(Ticker::of)
+    }
+}
+
+struct BackingOf(Vec<MarketId>);
+
+impl Query for BackingOf {
+    type Answer = BTreeMap<MarketId, Backing>;
+    fn ask(self, state: &State) -> Self::Answer {
+        let of = |id: MarketId| {
+            let market = state.exchange().market(id)?;
+            let depth = market.depth();
+            let bids = depth.bids.iter().map(|(price, shares)| shares.notional(*price)).sum::<Usd>();
+            // An offer of the first outcome is a bid for the second.
+            let asks =
+                depth.asks.iter().map(|(price, shares)| shares.notional(price.complement())).sum::<Usd>();
+            Some((id, Backing { pairs: market.outstanding, resting: bids + asks }))
+        };
+        self.0.into_iter().filter_map(of).collect()
     }
 }
 

@@ -6,32 +6,40 @@
 pub mod accounts;
 pub mod analysis;
 pub mod callers;
+pub mod conversions;
+pub mod ear;
 pub mod history;
 pub mod keys;
 pub mod markets;
 pub mod orders;
 pub mod quota;
+pub mod settlement;
+pub mod signed_orders;
 pub mod streams;
+pub mod wallet_keys;
 pub mod wallets;
 
+mod restriction;
 mod steering;
+mod wire_ids;
 
 use crate::world::World;
 use std::sync::Arc;
 
 pub use crate::exchange::{
-    Command as ExchangeCommand, Depth, Half, Holding, Market, MarketFacts, MarketSpec,
+    Command as ExchangeCommand, Depth, Half, Holding, Market, MarketFacts, MarketSpec, Placed,
     Receipt as ExchangeReceipt, Status, Touch, Trade, Window,
 };
+pub use crate::identity::ethereum;
 pub use crate::identity::{
     Caller, Cohort, GateChange, Gates, Key, Permission, Permissions, Refused, Scheme, Standing, Tier,
-    TierRules, Tiers, User, Whom,
+    TierRules, Tiers, User, WalletKeyKind, Whom,
 };
 pub use crate::types::KeyFailure;
-pub use crate::world::Wallet;
 pub use crate::world::catalog::Catalog;
-pub use crate::world::hub::{Fill, MarketUpdate, Notice};
+pub use crate::world::hub::{Accepted, Ended, Fill, MarketUpdate, Notice, Progress, UserNews};
 pub use crate::world::scenario::{Persona, Purse, Series, Spot, interval_ms};
+pub use crate::world::{Beat, Signed, Wallet};
 
 pub use steering::{BetaWish, Steering};
 
@@ -43,15 +51,41 @@ pub struct Service {
     sockets: Arc<streams::SocketCounter>,
     volumes: Arc<history::VolumeCache>,
     quotas: Arc<quota::Quotas>,
+    clob_mode: ClobMode,
+    restriction: Arc<restriction::Switch>,
+}
+
+/// How like production the CLOB is where that makes a client's life harder (polymarket-clob.md §0.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClobMode {
+    /// Lenient wherever that can't confuse a client.
+    #[default]
+    Friendly,
+    /// Refuses what production refuses.
+    Strict,
 }
 
 impl Service {
     /// The service of a world. Without `rate_limits` requests are not counted; every cap stays.
     #[must_use]
-    pub fn new(world: Arc<World>, rate_limits: bool) -> Self {
+    pub fn new(world: Arc<World>, rate_limits: bool, clob_mode: ClobMode) -> Self {
         let anonymous = world.directory().identity.tiers().anonymous;
         let quotas = Arc::new(quota::Quotas::new(&anonymous, world.clock(), rate_limits));
-        Self { world, books: Arc::default(), sockets: Arc::default(), volumes: Arc::default(), quotas }
+        Self {
+            world,
+            books: Arc::default(),
+            sockets: Arc::default(),
+            volumes: Arc::default(),
+            quotas,
+            clob_mode,
+            restriction: Arc::default(),
+        }
+    }
+
+    /// How like production the CLOB is.
+    #[must_use]
+    pub fn clob_mode(&self) -> ClobMode {
+        self.clob_mode
     }
 
     /// World time.

@@ -5,7 +5,7 @@ use super::callers::MayTrade;
 use super::history::OrderRow;
 use crate::exchange::{self, Receipt as ExchangeReceipt};
 use crate::types::{MarketId, NewOrder, OrderId, Outcome, Reject, Timestamp};
-use crate::world::{Claim, Command, Receipt};
+use crate::world::{Beat, Claim, Command, Receipt, Signed};
 use sha2::{Digest, Sha256};
 
 /// A wish to place an order.
@@ -17,6 +17,8 @@ pub struct Wish {
     pub claim: Option<Claim>,
     /// The client's own id.
     pub client_order_id: Option<String>,
+    /// What its wallet signed, if it came signed.
+    pub signed: Option<Box<Signed>>,
 }
 
 /// What became of a wish.
@@ -36,6 +38,13 @@ pub fn claim(idempotency_key: Option<&str>, client_order_id: Option<&str>, body:
     Some(Claim { key, body: digest("body", body), client_order_id: client })
 }
 
+/// The claim of an order that its wallet signed: whatever is signed is an order of its own.
+#[must_use]
+pub(super) fn claim_of(hash: &[u8]) -> Claim {
+    let key = digest("signed-order", hash);
+    Claim { key, body: key, client_order_id: None }
+}
+
 fn digest(label: &str, text: &[u8]) -> [u8; 16] {
     let mut hash = Sha256::new();
     hash.update(label.as_bytes());
@@ -51,6 +60,8 @@ impl Service {
     /// # Errors
     /// The exchange's [`Reject`].
     pub async fn place(&self, permit: &MayTrade, wish: Wish) -> Result<Placed, Reject> {
+        self.may_place_any()?;
+        self.may_place(&wish.order)?;
         placed(self.world.command_in(permit.epoch(), command(permit, wish)).await?)
     }
 
@@ -62,16 +73,24 @@ impl Service {
         &self,
         wishes: impl Iterator<Item = (MayTrade, Wish)>,
     ) -> Result<Vec<Result<Placed, Reject>>, Reject> {
-        let mut epoch = None;
-        let command = |(permit, wish): (MayTrade, Wish)| {
+        self.may_place_any()?;
+        let (mut epoch, mut commands, mut results) = (None, Vec::new(), Vec::new());
+        for (permit, wish) in wishes {
             let first = *epoch.get_or_insert(permit.epoch());
             assert_eq!(first, permit.epoch(), "BUG: permits of two epochs");
-            command(&permit, wish)
-        };
-        let commands: Vec<_> = wishes.map(command).collect();
+            let refusal = self.may_place(&wish.order).err();
+            if refusal.is_none() {
+                commands.push(command(&permit, wish));
+            }
+            results.push(refusal);
+        }
         let Some(epoch) = epoch else { return Ok(Vec::new()) };
-        let outcomes = self.world.commands_in(epoch, commands).await?;
-        Ok(outcomes.into_iter().map(|outcome| placed(outcome?)).collect())
+        let mut outcomes = self.world.commands_in(epoch, commands).await?.into_iter();
+        let result = |refusal: Option<Reject>| match refusal {
+            Some(reject) => Err(reject),
+            None => placed(outcomes.next().unwrap_or(Err(Reject::Internal))?),
+        };
+        Ok(results.into_iter().map(result).collect())
     }
 
     /// Takes orders back, on whichever of one user's wallets each is, and says for each what became of it. Most are
@@ -112,6 +131,7 @@ impl Service {
         permits: &[MayTrade],
         wanted: &[(MayTrade, OrderId)],
     ) -> Result<Vec<Result<ExchangeReceipt, NotCanceled>>, Reject> {
+        self.may_cancel()?;
         let epoch = permits.first().ok_or(Reject::AccountNotFound)?.epoch();
         let commands = wanted.iter().map(|(permit, order)| cancel(permit, *order)).collect();
         let mut results = Vec::with_capacity(wanted.len());
@@ -180,16 +200,32 @@ impl Service {
         results
     }
 
-    /// Arms the dead-man switch of a user's wallets. If no other beat comes in time, their orders end.
+    /// Arms the dead-man switch of a user's wallets. If no other beat comes in time, their orders end. A beat that names
+    /// the one before it must name the last one. Gives
+    /// the moment until which it is armed.
     ///
     /// # Errors
     /// The world's [`Reject`].
-    pub async fn heartbeat(&self, permits: &[MayTrade], until: Timestamp) -> Result<(), Reject> {
-        let beat =
-            |permit: &MayTrade| Command::Heartbeat { by: permit.by(), account: permit.account(), until };
-        let epoch = permits.first().ok_or(Reject::AccountNotFound)?.epoch();
-        let outcomes = self.world.commands_in(epoch, permits.iter().map(beat).collect()).await?;
-        outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))
+    pub async fn heartbeat(
+        &self,
+        permits: &[MayTrade],
+        until: Timestamp,
+        after: Option<Beat>,
+    ) -> Result<Timestamp, Reject> {
+        let (first, others) = permits.split_first().ok_or(Reject::AccountNotFound)?;
+        let beat = |permit: &MayTrade, after| Command::Heartbeat {
+            by: permit.by(),
+            account: permit.account(),
+            until,
+            after,
+        };
+        // Beats are told apart by what they did to the first wallet: others may be younger than the last beat.
+        let receipt = self.world.command_in(first.epoch(), beat(first, after)).await?;
+        let Receipt::Armed(until) = receipt else { return Err(Reject::Internal) };
+        let others = others.iter().map(|permit| beat(permit, None)).collect();
+        let outcomes = self.world.commands_in(first.epoch(), others).await?;
+        outcomes.into_iter().try_for_each(|outcome| outcome.map(drop))?;
+        Ok(until)
     }
 }
 
@@ -213,15 +249,18 @@ fn command(permit: &MayTrade, wish: Wish) -> Command {
         order: NewOrder { account: permit.account(), ..wish.order },
         claim: wish.claim,
         client_order_id: wish.client_order_id.map(String::into_boxed_str),
+        signed: wish.signed,
     }
 }
 
 fn receipt(receipt: Receipt) -> Result<ExchangeReceipt, Reject> {
     match receipt {
         Receipt::Exchange(receipt) => Ok(receipt),
-        Receipt::Replayed(_) | Receipt::Issued(_) | Receipt::Opened(_) | Receipt::Done => {
-            Err(Reject::Internal)
-        }
+        Receipt::Replayed(_)
+        | Receipt::Issued(_)
+        | Receipt::Opened(_)
+        | Receipt::Armed(_)
+        | Receipt::Done => Err(Reject::Internal),
     }
 }
 
@@ -229,7 +268,7 @@ fn placed(receipt: Receipt) -> Result<Placed, Reject> {
     match receipt {
         Receipt::Exchange(receipt) => Ok(Placed::New(receipt)),
         Receipt::Replayed(order) => Ok(Placed::Replayed(order)),
-        Receipt::Issued(_) | Receipt::Opened(_) | Receipt::Done => Err(Reject::Internal),
+        Receipt::Issued(_) | Receipt::Opened(_) | Receipt::Armed(_) | Receipt::Done => Err(Reject::Internal),
     }
 }
 

@@ -4,7 +4,7 @@ use super::Service;
 use super::keys::{FreshKey, fresh_key};
 use crate::exchange;
 use crate::identity::{self, GateChange, Gates, Whom};
-use crate::types::{KeyId, Reject, Sequence, Timestamp, UserId};
+use crate::types::{KeyId, Reject, Restriction, Sequence, Timestamp, UserId};
 use crate::world::{Authority, Command, Query, State};
 
 /// The proof that its holder may steer the world. Made in one place only.
@@ -44,6 +44,11 @@ impl Service {
 }
 
 impl Steering {
+    /// Restricts trading for so many seconds of the world's time, or no more.
+    pub fn restrict(&self, to: Option<(Restriction, u32)>) {
+        self.service.restrict(to);
+    }
+
     /// Moves virtual time forward. Everything that falls due on the way happens at its own time.
     ///
     /// # Errors

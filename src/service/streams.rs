@@ -2,7 +2,7 @@
 
 use super::history::Traded;
 use super::markets::{BookView, side_of};
-use super::{Fill, MarketSpec, MarketUpdate, Notice, Service, Status, Touch, Trade};
+use super::{MarketSpec, MarketUpdate, Notice, Service, Status, Touch, Trade, UserNews};
 use crate::types::{MarketId, Outcome, Price, Reject, Sequence, Shares, Side, TradeId, Usd, UserId};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,8 +11,11 @@ use tokio::sync::broadcast;
 
 /// Sockets and streams that may be open at once without anyone being named for them.
 const ANONYMOUS_MAX: u32 = 1_000;
-/// How many of those may come from one address: the rest stays for others.
+/// How many of those, and of wallets' together, may come from one address: the rest stays for others.
 const ANONYMOUS_OF_ADDRESS_MAX: u32 = 500;
+
+/// Sockets that one wallet may have open.
+const WALLET_SOCKETS_MAX: u32 = 50;
 
 /// Whom a socket is counted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,6 +78,13 @@ impl Service {
         self.sockets.take(&[(Holder::User(caller.user), cap)])
     }
 
+    /// A seat for one more socket of a wallet's, which has no plan.
+    #[must_use]
+    pub fn take_wallet_seat(&self, caller: &super::Caller, address: IpAddr) -> Option<SocketSeat> {
+        let of_address = (Holder::Address(address), ANONYMOUS_OF_ADDRESS_MAX);
+        self.sockets.take(&[(Holder::User(caller.user), WALLET_SOCKETS_MAX), of_address])
+    }
+
     /// A seat for one more socket of nobody in particular; none if there are as many as there may be, from its address
     /// or at all.
     #[must_use]
@@ -118,10 +128,16 @@ impl Service {
         Ok(())
     }
 
-    /// Fills of the caller from now on.
+    /// What happens to the caller's orders from now on.
     #[must_use]
-    pub fn fills_of(&self, caller: &super::Caller) -> broadcast::Receiver<Arc<Fill>> {
+    pub fn news_of(&self, caller: &super::Caller) -> broadcast::Receiver<Arc<UserNews>> {
         self.world.hub().user(caller.user)
+    }
+
+    /// Markets that are listed from now on.
+    #[must_use]
+    pub fn listings(&self) -> broadcast::Receiver<MarketId> {
+        self.world.hub().listings()
     }
 
     /// What concerns every socket.
@@ -218,6 +234,7 @@ impl FollowedMarket {
         }
         self.seen = update.sequence;
         [self.bid, self.ask] = update.touch;
+        update.renew(&mut self.spec);
         if update.status_changed { News::StatusChanged } else { News::Changed }
     }
 
@@ -273,6 +290,7 @@ mod tests {
             ends_at: None,
             reference: Some(price(4_000)),
             resolved: None,
+            group: None,
         };
         FollowedMarket {
             market: MARKET,

@@ -22,7 +22,7 @@ pub struct WalletView {
 pub fn is_wallet(purse: Purse) -> bool {
     match purse {
         Purse::Polymarket | Purse::Main | Purse::Sandbox(_) => true,
-        Purse::Kalshi => false,
+        Purse::Kalshi | Purse::Pot(_) => false,
     }
 }
 
@@ -80,9 +80,11 @@ impl Service {
     pub async fn open_wallet(&self, owner: &MayManage, label: Option<String>) -> Result<Purse, Reject> {
         match self.wallet(owner, WalletCommand::Open { label }).await? {
             Receipt::Opened(purse) => Ok(purse),
-            Receipt::Exchange(_) | Receipt::Replayed(_) | Receipt::Issued(_) | Receipt::Done => {
-                Err(Reject::Internal)
-            }
+            Receipt::Exchange(_)
+            | Receipt::Replayed(_)
+            | Receipt::Issued(_)
+            | Receipt::Armed(_)
+            | Receipt::Done => Err(Reject::Internal),
         }
     }
 
@@ -114,9 +116,11 @@ impl Service {
     pub async fn reset_wallet(&self, owner: &MayManage, purse: Purse) -> Result<ExchangeReceipt, Reject> {
         match self.wallet(owner, WalletCommand::Reset(purse)).await? {
             Receipt::Exchange(receipt) => Ok(receipt),
-            Receipt::Opened(_) | Receipt::Replayed(_) | Receipt::Issued(_) | Receipt::Done => {
-                Err(Reject::Internal)
-            }
+            Receipt::Opened(_)
+            | Receipt::Replayed(_)
+            | Receipt::Issued(_)
+            | Receipt::Armed(_)
+            | Receipt::Done => Err(Reject::Internal),
         }
     }
 

@@ -9,7 +9,7 @@ use crate::service::Service;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-/// The surfaces that were built in, in the order of `owner`.
+/// The surfaces that were built in.
 #[must_use]
 pub fn surfaces() -> Vec<Surface> {
     vec![
@@ -19,23 +19,38 @@ pub fn surfaces() -> Vec<Surface> {
     ]
 }
 
-/// Whose envelope a path gets that nobody knows.
-fn owner(path: &str) -> usize {
-    let last = surfaces_len() - 1;
-    let is_polysim = ["/v1", "/admin", "/prices", "/markets/updown", "/api/beta", "/heartbeats"]
-        .iter()
-        .any(|prefix| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')));
-    if is_polysim && cfg!(feature = "polysim") { 0 } else { last }
+/// Whose envelope a path gets that nobody knows: the longest of these prefixes decides, and where none fits the CLOB,
+/// which owns the origin's root.
+const OWNERS: &[(&str, &str)] = &[
+    ("/v1", "polysim"),
+    ("/admin", "polysim"),
+    ("/prices", "polysim"),
+    ("/markets/updown", "polysim"),
+    ("/api/beta", "polysim"),
+    ("/heartbeats", "polysim"),
+    ("/gamma", "gamma"),
+    ("/data-api", "data"),
+    ("/relayer", "relayer"),
+    ("/sim", "sim"),
+    ("/healthz", "sim"),
+];
+
+/// The surface that answers for a path, by its place among some.
+fn owner(path: &str, surfaces: &[&'static str]) -> usize {
+    let place = |name: &str| surfaces.iter().position(|known| *known == name);
+    let is_under =
+        |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let under = OWNERS.iter().filter(|(prefix, _)| is_under(prefix)).max_by_key(|(prefix, _)| prefix.len());
+    let named = under.and_then(|(_, name)| place(name));
+    named.or_else(|| place("clob")).unwrap_or(surfaces.len() - 1)
 }
 
 /// The answer to a caller that may not call at all, in the words of the surface it called.
 #[must_use]
 pub fn refuse(request: &HttpRequest, why: &str) -> HttpResponse {
-    (surfaces()[owner(request.path())].refused)(request, why)
-}
-
-const fn surfaces_len() -> usize {
-    if cfg!(feature = "polysim") { 2 } else { 1 }
+    let surfaces = surfaces();
+    let names: Vec<_> = surfaces.iter().map(|surface| surface.name).collect();
+    (surfaces[owner(request.path(), &names)].refused)(request, why)
 }
 
 /// What of the surfaces a user may choose.
@@ -47,10 +62,56 @@ pub struct Choices {
 
 /// Puts every surface on one app.
 pub fn mount(app: &mut ServiceConfig, service: &Service, choices: Choices) {
+    prepare(app, service, choices);
+    let surfaces = surfaces();
+    let names: Vec<_> = surfaces.iter().map(|surface| surface.name).collect();
+    http::mount(app, &surfaces, move |path| owner(path, &names));
+}
+
+/// Puts one surface on an app, alone and at its root. Paths of others are not found there.
+pub fn mount_alone(app: &mut ServiceConfig, service: &Service, choices: Choices, name: &str) {
+    prepare(app, service, choices);
+    let alone = surfaces().into_iter().filter(|surface| surface.name == name);
+    let alone: Vec<_> = alone.map(|surface| Surface { prefix: "", ..surface }).collect();
+    http::mount(app, &alone, |_| 0);
+}
+
+fn prepare(app: &mut ServiceConfig, service: &Service, choices: Choices) {
     app.app_data(Data::new(service.clone()));
     #[cfg(feature = "polysim")]
     polysim::configure(app, choices.structured_errors);
     #[cfg(not(feature = "polysim"))]
     let Choices { structured_errors: _ } = choices;
-    http::mount(app, &surfaces(), owner);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_says_whose_an_unknown_path_is() {
+        let all = ["polysim", "clob", "gamma", "data", "relayer", "sim"];
+        for (path, expected) in [
+            ("/v1/nothing", "polysim"),
+            ("/v1", "polysim"),
+            ("/v10", "clob"),
+            ("/admin/nothing", "polysim"),
+            ("/prices/nothing", "polysim"),
+            ("/markets/updown/nothing", "polysim"),
+            ("/markets/nothing/nothing", "clob"),
+            ("/api/beta/nothing", "polysim"),
+            ("/api/nothing", "clob"),
+            ("/gamma/nothing", "gamma"),
+            ("/gammas", "clob"),
+            ("/data-api/nothing", "data"),
+            ("/data/nothing", "clob"),
+            ("/relayer/nothing", "relayer"),
+            ("/sim/nothing", "sim"),
+            ("/nothing", "clob"),
+        ] {
+            assert_eq!(all[owner(path, &all)], expected, "{path}");
+            // Without its surface, a path is the last one's.
+            assert_eq!(owner(path, &["sim"]), 0, "{path}");
+        }
+    }
 }

@@ -43,6 +43,10 @@ id! {
     MarketId(u32)
 }
 id! {
+    /// A set of markets of which at most one comes true.
+    GroupId(u32)
+}
+id! {
     /// A record's place on the tape. Record 0 is the scenario.
     Sequence(u64)
 }

@@ -10,12 +10,13 @@ mod price;
 mod reject;
 mod time;
 
+pub use alloy_primitives::Address;
 pub use amount::{Shares, Usd};
 pub use decimal::{DecimalError, format_scaled, parse_scaled, parse_truncated};
-pub use ids::{AccountId, KeyId, MarketId, OrderId, Sequence, TradeId, UserId, index};
+pub use ids::{AccountId, GroupId, KeyId, MarketId, OrderId, Sequence, TradeId, UserId, index};
 pub use order::{
     CloseReason, LimitRule, NewOrder, OrderKind, Outcome, Payout, Side, Size, Terms, TimeInForce, Venue,
 };
 pub use price::Price;
-pub use reject::{KeyFailure, Reject};
+pub use reject::{KeyFailure, Reject, Restriction};
 pub use time::{DAY_MS, HOUR_MS, Timestamp};

@@ -106,10 +106,28 @@ pub enum LimitRule {
 pub struct Terms {
     /// The smallest dollar size of a market buy, in micro-dollars.
     pub notional_min: Usd,
+    /// What a limit buy that takes something at once must be worth at its limit, in micro-dollars.
+    pub taking_min: Usd,
     /// How far ahead a GTD expiry must lie, in milliseconds.
     pub gtd_lead_ms: i64,
     /// Whether a sale of everything that is left may be below the market's minimum size.
     pub may_sell_dust: bool,
+    /// Whether a market order may be below the market's minimum size.
+    pub may_take_less: bool,
+    /// Whether an order that meets one of its own user before anything else is refused, and not placed and ended.
+    pub refuses_own: bool,
+}
+
+impl Terms {
+    /// No terms besides the market's own rules, but that dust may be sold.
+    pub const PLAIN: Self = Self {
+        notional_min: Usd::ZERO,
+        taking_min: Usd::ZERO,
+        gtd_lead_ms: 0,
+        may_sell_dust: true,
+        may_take_less: false,
+        refuses_own: false,
+    };
 }
 
 /// A wish to trade, complete and parsed. Whether it is accepted is the core's to say.

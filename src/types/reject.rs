@@ -23,6 +23,23 @@ pub enum KeyFailure {
     Restricted,
 }
 
+/// What trading may be restricted to for everyone (polymarket-clob.md §2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Restriction {
+    /// The engine restarts: orders are neither placed nor taken back.
+    #[error("the engine restarts")]
+    Restarting,
+    /// The same, for good.
+    #[error("it is disabled")]
+    Disabled,
+    /// Orders are only taken back.
+    #[error("it is cancel-only")]
+    CancelOnly,
+    /// Only orders that refuse to take are placed.
+    #[error("it is post-only")]
+    PostOnly,
+}
+
 /// Why a command or a question was refused. Each surface answers all of these in its own words, without a
 /// wildcard. The order is the order of precedence within a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -33,6 +50,14 @@ pub enum Reject {
     /// The world does not accept commands at present. Nothing happened.
     #[error("the exchange is not accepting orders: {0}")]
     Stopped(String),
+    /// The administrator restricted trading for everyone, for so many seconds more. Nothing happened.
+    #[error("trading is restricted: {to}")]
+    Restricted {
+        /// To what.
+        to: Restriction,
+        /// How long it lasts, in seconds; at least one.
+        seconds: u32,
+    },
     /// The command may or may not be on the tape: its write failed or its result is unknown.
     #[error("the outcome is not known; check before trying again")]
     OutcomeUnknown,
@@ -110,6 +135,39 @@ pub enum Reject {
         /// Seconds until the next day begins.
         resets_in: u32,
     },
+    /// The order's signature is not that of the wallet it names, or is for another market, chain or wallet.
+    #[error("invalid signature")]
+    BadSignature,
+    /// The order names another key than the one that vouches for it.
+    #[error("the order owner has to be the owner of the API KEY")]
+    NotKeyOwner,
+    /// The order's signer is not the wallet that the key belongs to.
+    #[error("the order signer address has to be the address of the API KEY")]
+    NotKeyAddress,
+    /// Wallets of this kind trade only through another kind.
+    #[error("maker address not allowed, please use the deposit wallet flow")]
+    MakerNotAllowed,
+    /// Orders of this generation are not taken.
+    #[error("order_version_mismatch")]
+    OrderVersion,
+    /// The order's nonce is not its wallet's.
+    #[error("invalid nonce")]
+    WrongNonce,
+    /// The order's fee rate is not its market's.
+    #[error("invalid fee rate, expected {expected} basis points")]
+    WrongFeeRate {
+        /// The market's.
+        expected: u32,
+    },
+    /// The same signed order was placed before.
+    #[error("order {0} was placed before")]
+    DuplicateOrder(OrderId),
+    /// A heartbeat did not name the one before it.
+    #[error("invalid heartbeat id")]
+    WrongHeartbeat {
+        /// What the one before it armed, if that has not fired.
+        armed: Option<Timestamp>,
+    },
     /// No such market.
     #[error("market not found")]
     MarketNotFound,
@@ -119,6 +177,9 @@ pub enum Reject {
     /// The market is halted for now.
     #[error("market is halted")]
     MarketHalted,
+    /// Another answer of the same set won already, or would then win as well.
+    #[error("only one market of this event can come true")]
+    GroupDecided,
     /// The account belongs to another venue than the market.
     #[error("this account cannot trade on this venue")]
     WrongVenue,
@@ -160,6 +221,9 @@ pub enum Reject {
     /// A post-only order would take.
     #[error("post-only order would cross the book")]
     PostOnlyWouldCross,
+    /// The first order it would trade with is of the same user.
+    #[error("it would trade with an order of the same user")]
+    MeetsOwn,
     /// Available cash does not cover it.
     #[error("not enough cash: {needed} needed, {available} available", needed = needed.plain(), available = available.plain())]
     InsufficientFunds {

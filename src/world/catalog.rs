@@ -1,7 +1,7 @@
 //! Which markets there are, under all their names. Windows are listed all the time, and a world with many markets must
 //! not be gone through again for each: what is new is a part of its own, and small parts are merged.
 
-use crate::exchange::{Exchange, MarketSpec};
+use crate::exchange::{Exchange, Market, MarketSpec};
 use crate::identity::Identity;
 use crate::types::{MarketId, Outcome, index};
 use crate::world::state::{State, Wallets};
@@ -95,11 +95,19 @@ impl Catalog {
         Self { epoch, ..Self::default() }.extended(exchange)
     }
 
-    /// The catalog of an exchange that lists more than when this one was made, and in the same epoch.
+    /// The catalog of an exchange that lists more than when this one was made, or changed a market's rules, in the same
+    /// epoch.
     #[must_use]
     pub fn extended(&self, exchange: &Exchange) -> Self {
-        let new = exchange.markets().iter().skip(self.len());
-        self.with(new.map(|market| Arc::clone(&market.spec)).collect())
+        let markets = exchange.markets();
+        let specs = |markets: &[Market]| markets.iter().map(|market| Arc::clone(&market.spec)).collect();
+        let renewed = |part: &Arc<Part>| {
+            let own = &markets[part.before..part.end()];
+            let is_same = own.iter().zip(&part.all).all(|(market, spec)| Arc::ptr_eq(&market.spec, spec));
+            if is_same { Arc::clone(part) } else { Arc::new(Part::of(part.before, specs(own))) }
+        };
+        let known = Self { parts: self.parts.iter().map(renewed).collect(), epoch: self.epoch };
+        known.with(specs(&markets[self.len()..]))
     }
 
     fn with(&self, new: Vec<Arc<MarketSpec>>) -> Self {
@@ -189,6 +197,7 @@ mod tests {
             ends_at: None,
             reference: None,
             resolved: None,
+            group: None,
         })
     }
 

@@ -3,10 +3,10 @@
 //! The hub mirrors every book from the events alone and hears of nothing before it is durable. It knows no
 //! wire; what a surface makes of an update is kept beside it, so that a frame is made once for all readers.
 
-use crate::exchange::{Event, Half, Trade};
+use crate::exchange::{Event, Half, MarketSpec, Placed, Trade};
 use crate::types::{
-    AccountId, MarketId, OrderId, OrderKind, Outcome, Price, Sequence, Shares, Side, Timestamp, TradeId, Usd,
-    UserId,
+    AccountId, CloseReason, MarketId, OrderId, OrderKind, Outcome, Price, Sequence, Shares, Side, Timestamp,
+    TradeId, Usd, UserId,
 };
 use crate::world::state::State;
 use bytes::Bytes;
@@ -24,7 +24,7 @@ const FORMS: usize = 4;
 pub struct MarketUpdate {
     /// The last record in it.
     pub sequence: Sequence,
-    /// When.
+    /// When the market changed last in it.
     pub at: Timestamp,
     /// Which market.
     pub market: MarketId,
@@ -36,10 +36,19 @@ pub struct MarketUpdate {
     pub touch: [Option<Price>; 2],
     /// Whether the market was halted, resumed or resolved.
     pub status_changed: bool,
+    /// Its tick before and after, if it got a finer one.
+    pub ticks: Option<[Price; 2]>,
     forms: [OnceLock<Bytes>; FORMS],
 }
 
 impl MarketUpdate {
+    /// Brings a follower's copy of the market's rules up to date.
+    pub fn renew(&self, spec: &mut Arc<MarketSpec>) {
+        if let Some([_, tick]) = self.ticks {
+            Arc::make_mut(spec).set_tick(tick);
+        }
+    }
+
     /// The update in a surface's form, made by the first who asks.
     pub fn form(&self, number: usize, make: impl FnOnce() -> Bytes) -> Bytes {
         self.forms[number].get_or_init(make).clone()
@@ -77,6 +86,54 @@ pub struct Fill {
     pub fee: Usd,
     /// The taker's order.
     pub taker_order: OrderId,
+    /// What of the order has traded in this placement, if it took; what of it still waits, if it was there.
+    pub progress: Progress,
+}
+
+/// How far a fill took its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// The taker has so many shares by now.
+    Taken(Shares),
+    /// So many of the maker's wait on.
+    Waiting(Shares),
+}
+
+/// An order that ended otherwise than by trading all of it, or a part of it that never rested.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended {
+    /// The record it is in.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub account: AccountId,
+    /// Which order.
+    pub order: OrderId,
+    /// Why.
+    pub reason: CloseReason,
+}
+
+/// An order that was accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    /// The record it is in.
+    pub sequence: Sequence,
+    /// When.
+    pub at: Timestamp,
+    /// The order as it was wished.
+    pub placed: Placed,
+}
+
+/// Something that happened to a user's orders.
+#[derive(Clone, Debug)]
+pub enum UserNews {
+    /// One was accepted. Its fills, if any, follow.
+    Accepted(Accepted),
+    /// One traded.
+    Filled(Fill),
+    /// One ended. That all of it traded is seen from its fills.
+    Ended(Ended),
 }
 
 /// What concerns every socket.
@@ -93,7 +150,8 @@ pub enum Notice {
 pub struct Hub {
     // Std mutexes: held to look a channel up, never across an await.
     markets: Mutex<BTreeMap<MarketId, broadcast::Sender<Arc<MarketUpdate>>>>,
-    users: Mutex<BTreeMap<UserId, broadcast::Sender<Arc<Fill>>>>,
+    users: Mutex<BTreeMap<UserId, broadcast::Sender<Arc<UserNews>>>>,
+    listings: broadcast::Sender<MarketId>,
     notices: broadcast::Sender<Notice>,
 }
 
@@ -101,7 +159,12 @@ impl Hub {
     /// A hub nobody listens to yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { markets: Mutex::default(), users: Mutex::default(), notices: broadcast::channel(16).0 }
+        Self {
+            markets: Mutex::default(),
+            users: Mutex::default(),
+            listings: broadcast::channel(BACKLOG).0,
+            notices: broadcast::channel(16).0,
+        }
     }
 
     /// Updates of a market from now on.
@@ -109,8 +172,13 @@ impl Hub {
         listen(&self.markets, market)
     }
 
-    /// Fills of a user from now on.
-    pub fn user(&self, user: UserId) -> broadcast::Receiver<Arc<Fill>> {
+    /// Markets that are listed from now on.
+    pub fn listings(&self) -> broadcast::Receiver<MarketId> {
+        self.listings.subscribe()
+    }
+
+    /// What happens to a user's orders from now on.
+    pub fn user(&self, user: UserId) -> broadcast::Receiver<Arc<UserNews>> {
         listen(&self.users, user)
     }
 
@@ -134,10 +202,10 @@ impl Hub {
         }
     }
 
-    fn send_user(&self, user: UserId, fill: Fill) {
+    fn send_user(&self, user: UserId, news: UserNews) {
         let mut users = lock(&self.users);
         let Some(channel) = users.get(&user) else { return };
-        if channel.send(Arc::new(fill)).is_err() {
+        if channel.send(Arc::new(news)).is_err() {
             users.remove(&user);
         }
     }
@@ -186,12 +254,27 @@ struct Book {
     asks: BTreeMap<Price, Shares>,
 }
 
+/// The order whose placement is told.
+#[derive(Clone, Copy, Debug)]
+struct Taker {
+    kind: OrderKind,
+    taken: Shares,
+}
+
+impl Default for Taker {
+    fn default() -> Self {
+        Self { kind: OrderKind::Limit, taken: Shares::ZERO }
+    }
+}
+
 /// What one batch did to one market so far.
 #[derive(Debug, Default)]
 struct Touched {
     levels: BTreeMap<(bool, Price), Shares>,
     trades: Vec<Trade>,
     status_changed: bool,
+    ticks: Option<[Price; 2]>,
+    at: Timestamp,
 }
 
 impl Mirror {
@@ -213,7 +296,7 @@ impl Mirror {
     /// Takes a batch in and tells the listeners.
     pub fn publish(&mut self, hub: &Hub, batch: &Committed) {
         let mut touched: BTreeMap<MarketId, Touched> = BTreeMap::new();
-        let Some(&(sequence, at, _)) = batch.records.last() else { return };
+        let Some(&(sequence, _, _)) = batch.records.last() else { return };
         let mut from = 0;
         for &(sequence, at, end) in &batch.records {
             if batch.began == Some(sequence) {
@@ -221,14 +304,13 @@ impl Mirror {
                 (self.books, self.owners) = Default::default();
                 touched.clear();
             }
-            let mut kind = OrderKind::Limit;
+            let mut taker = Taker::default();
             for event in &batch.events[from..end] {
-                if let Event::Placed(placed) = event {
-                    kind = placed.kind;
-                }
-                self.take_in(event, &mut touched);
-                if let Event::Traded(trade) = event {
-                    self.tell_users(hub, (sequence, at), kind, trade);
+                self.take_in(event, at, &mut touched);
+                self.tell_users(hub, (sequence, at), &mut taker, event);
+                if let Event::MarketListed { market } = event {
+                    // Nobody may be listening, which is no failure.
+                    drop(hub.listings.send(*market));
                 }
             }
             from = end;
@@ -238,7 +320,7 @@ impl Mirror {
             let half = |is_ask| if is_ask { Half::Ask } else { Half::Bid };
             hub.send_market(MarketUpdate {
                 sequence,
-                at,
+                at: touched.at,
                 market,
                 levels: touched
                     .levels
@@ -249,26 +331,33 @@ impl Mirror {
                 touch: [book.bids.last_key_value(), book.asks.first_key_value()]
                     .map(|best| best.map(|(price, _)| *price)),
                 status_changed: touched.status_changed,
+                ticks: touched.ticks,
                 forms: Default::default(),
             });
         }
     }
 
-    fn take_in(&mut self, event: &Event, touched: &mut BTreeMap<MarketId, Touched>) {
+    fn take_in(&mut self, event: &Event, at: Timestamp, touched: &mut BTreeMap<MarketId, Touched>) {
         match event {
             Event::Rested { market, price, outcome, side, remaining, .. } => {
-                self.change(*market, (Half::of(*side, *outcome), *price), *remaining, touched);
+                self.change(*market, (Half::of(*side, *outcome), *price), *remaining, touched).at = at;
             }
             Event::Closed { market, price, outcome, side, unrested, .. } if !unrested.is_zero() => {
-                self.change(*market, (Half::of(*side, *outcome), *price), -*unrested, touched);
+                self.change(*market, (Half::of(*side, *outcome), *price), -*unrested, touched).at = at;
             }
             Event::Traded(trade) => {
                 let half = Half::of(trade.maker.side, trade.maker.moved.outcome);
-                self.change(trade.market, (half, trade.price), -trade.shares, touched);
-                touched.entry(trade.market).or_default().trades.push(Trade::clone(trade));
+                let market = self.change(trade.market, (half, trade.price), -trade.shares, touched);
+                market.at = at;
+                market.trades.push(Trade::clone(trade));
             }
             Event::MarketHalted { market, .. } | Event::MarketResolved { market, .. } => {
-                touched.entry(*market).or_default().status_changed = true;
+                let market = touched.entry(*market).or_default();
+                (market.status_changed, market.at) = (true, at);
+            }
+            Event::TicksRefined { market, from, to } => {
+                let market = touched.entry(*market).or_default();
+                (market.ticks, market.at) = (Some([*from, *to]), at);
             }
             Event::AccountOpened { account, user, .. } => {
                 self.owners.insert(*account, *user);
@@ -281,17 +370,18 @@ impl Mirror {
             | Event::Granted { .. }
             | Event::Settled(_)
             | Event::Converted { .. }
+            | Event::Pooled { .. }
             | Event::Surrendered { .. } => {}
         }
     }
 
-    fn change(
+    fn change<'a>(
         &mut self,
         market: MarketId,
         (half, price): (Half, Price),
         by: Shares,
-        touched: &mut BTreeMap<MarketId, Touched>,
-    ) {
+        touched: &'a mut BTreeMap<MarketId, Touched>,
+    ) -> &'a mut Touched {
         let book = self.books.entry(market).or_default();
         let levels = match half {
             Half::Bid => &mut book.bids,
@@ -303,27 +393,54 @@ impl Mirror {
         } else {
             levels.insert(price, now);
         }
-        touched.entry(market).or_default().levels.insert((half == Half::Ask, price), now);
+        let touched = touched.entry(market).or_default();
+        touched.levels.insert((half == Half::Ask, price), now);
+        touched
     }
 
-    fn tell_users(
-        &self,
-        hub: &Hub,
-        (sequence, at): (Sequence, Timestamp),
-        taker_kind: OrderKind,
-        trade: &Trade,
-    ) {
+    fn tell_users(&self, hub: &Hub, (sequence, at): (Sequence, Timestamp), taker: &mut Taker, event: &Event) {
+        let (account, news) = match *event {
+            Event::Placed(placed) => {
+                *taker = Taker { kind: placed.kind, taken: Shares::ZERO };
+                (placed.account, UserNews::Accepted(Accepted { sequence, at, placed }))
+            }
+            Event::Closed { account, order, reason, .. } if reason != CloseReason::Filled => {
+                (account, UserNews::Ended(Ended { sequence, at, account, order, reason }))
+            }
+            Event::Traded(ref trade) => {
+                taker.taken += trade.shares;
+                return self.tell_parties(hub, (sequence, at), *taker, trade);
+            }
+            Event::Closed { .. }
+            | Event::Rested { .. }
+            | Event::AccountOpened { .. }
+            | Event::Granted { .. }
+            | Event::MarketListed { .. }
+            | Event::MarketHalted { .. }
+            | Event::MarketResolved { .. }
+            | Event::Settled(_)
+            | Event::Converted { .. }
+            | Event::Pooled { .. }
+            | Event::Surrendered { .. }
+            | Event::TicksRefined { .. } => return,
+        };
+        if let Some(user) = self.owners.get(&account) {
+            hub.send_user(*user, news);
+        }
+    }
+
+    fn tell_parties(&self, hub: &Hub, (sequence, at): (Sequence, Timestamp), taker: Taker, trade: &Trade) {
         for (party, is_taker) in [(&trade.taker, true), (&trade.maker, false)] {
             let Some(user) = self.owners.get(&party.moved.account) else { continue };
             hub.send_user(
                 *user,
-                Fill {
+                UserNews::Filled(Fill {
                     sequence,
                     at,
                     account: party.moved.account,
                     trade: trade.trade,
                     order: party.order,
-                    kind: if is_taker { taker_kind } else { OrderKind::Limit },
+                    kind: if is_taker { taker.kind } else { OrderKind::Limit },
                     is_taker,
                     market: trade.market,
                     outcome: party.moved.outcome,
@@ -332,7 +449,12 @@ impl Mirror {
                     shares: trade.shares,
                     fee: party.moved.fee,
                     taker_order: trade.taker.order,
-                },
+                    progress: if is_taker {
+                        Progress::Taken(taker.taken)
+                    } else {
+                        Progress::Waiting(trade.maker_remaining)
+                    },
+                }),
             );
         }
     }

@@ -15,6 +15,7 @@ pub mod scenario;
 pub mod sequencer;
 pub mod state;
 pub mod tape;
+pub mod vault;
 
 mod follower;
 mod outbox;
@@ -23,7 +24,7 @@ mod supervisor;
 
 pub use clock::{Clock, ClockMode};
 pub use follower::{ReplayError, recover, replay};
-pub use record::{Authority, Claim, Command, Note, Receipt, Record};
+pub use record::{Authority, Beat, Claim, Command, Note, Receipt, Record, Signed};
 pub use running::{Mailbox, Options, Query, StartError, World};
 pub use state::{State, Wallet, WalletCommand};
 pub use tape::Durability;

@@ -5,7 +5,7 @@ use super::state::WalletCommand;
 use crate::exchange;
 use crate::identity;
 use crate::types::{
-    AccountId, KeyId, NewOrder, OrderId, Price, Sequence, Shares, Side, Timestamp, Usd, UserId,
+    AccountId, Address, KeyId, NewOrder, OrderId, Price, Sequence, Shares, Side, Timestamp, Usd, UserId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,19 @@ pub struct Claim {
     pub client_order_id: Option<[u8; 16]>,
 }
 
+/// What a wallet signed of an order, as far as it is shown again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signed {
+    /// The order's typed-data hash: its id on the wire (polymarket-clob.md §6.5).
+    pub digest: [u8; 32],
+    /// The wallet that it is for: the signer's, or one derived from it.
+    pub maker: Address,
+    /// The builder that it is attributed to; zeros for none.
+    pub builder: [u8; 32],
+    /// How many shares it names, of a market buy too, which may get more of them.
+    pub shares: Shares,
+}
+
 /// One thing to do to a world.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -48,6 +61,8 @@ pub enum Command {
         claim: Option<Claim>,
         /// The client's own id for it, at most 256 bytes.
         client_order_id: Option<Box<str>>,
+        /// What its wallet signed, if it came signed.
+        signed: Option<Box<Signed>>,
     },
     /// Anything else the exchange can do.
     Exchange {
@@ -64,6 +79,8 @@ pub enum Command {
         account: AccountId,
         /// When it fires.
         until: Timestamp,
+        /// What the beat before armed, if the beat names it.
+        after: Option<Beat>,
     },
     /// A dead-man switch fired.
     SwitchFired {
@@ -95,6 +112,15 @@ pub enum Command {
         /// What.
         command: WalletCommand,
     },
+}
+
+/// What a heartbeat must come after (polymarket-clob.md §5.3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Beat {
+    /// Nothing: it begins.
+    First,
+    /// The beat that armed the switch until this moment.
+    Armed(Timestamp),
 }
 
 /// The turn of a series of windows.
@@ -186,6 +212,8 @@ pub enum Receipt {
     Issued(KeyId),
     /// A wallet was opened.
     Opened(Purse),
+    /// A dead-man switch was armed until this moment.
+    Armed(Timestamp),
     /// Done.
     Done,
 }

@@ -15,6 +15,7 @@ use super::supervisor::{STOPS, Supervisor};
 use super::tape::{
     Append, Batch, Disk, Durability, FileDisk, MemoryDisk, Reader, Tape, TapeError, Watermark,
 };
+use super::vault::{Vault, VaultError};
 use crate::identity::{self, GateChange};
 use crate::types::{Reject, Sequence};
 use arc_swap::ArcSwap;
@@ -50,6 +51,8 @@ pub struct Options {
     pub gates: GateChange,
     /// The secret of access tokens, if it was given.
     pub jwt_secret: Option<String>,
+    /// The server's own secret in hexadecimal digits, if it was given; else it lies in the directory.
+    pub master_key: Option<String>,
     /// How many bytes of covered tape are kept.
     pub tape_keep: u64,
 }
@@ -63,6 +66,9 @@ pub enum StartError {
     /// Its files can't be used.
     #[error("{0}: {1}")]
     Io(String, std::io::Error),
+    /// Its own secret can't be had.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
     /// Its tape can't be used.
     #[error(transparent)]
     Tape(#[from] TapeError),
@@ -341,6 +347,12 @@ impl World {
         &self.secrets
     }
 
+    /// What only this server knows.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.places.vault
+    }
+
     /// The scenario it runs on.
     #[must_use]
     pub fn scenario(&self) -> &Scenario {
@@ -451,6 +463,7 @@ impl Mailbox {
 struct Places {
     disk: Arc<dyn Disk>,
     ledger: PathBuf,
+    vault: Vault,
     /// Locked as long as the world runs.
     _lock: Option<std::fs::File>,
     /// A ledger without a tape on disk is gone with the world.
@@ -463,8 +476,11 @@ impl Places {
             let name = path.display().to_string();
             move |error| StartError::Io(name, error)
         };
+        let given = options.master_key.as_deref();
         if in_memory {
-            return Self::on(Arc::new(MemoryDisk::default())).map_err(io(Path::new("a temporary directory")));
+            let vault = Vault::passing(given)?;
+            return Self::on(Arc::new(MemoryDisk::default()), vault)
+                .map_err(io(Path::new("a temporary directory")));
         }
         let tape = options.data.join("tape");
         let disk = FileDisk::open(&tape).map_err(io(&tape))?;
@@ -472,14 +488,15 @@ impl Places {
         let lock = std::fs::File::create(&path).map_err(io(&path))?;
         lock.try_lock().map_err(|_| StartError::InUse(options.data.display().to_string()))?;
         let ledger = options.data.join("ledger.sqlite");
-        Ok(Self { disk: Arc::new(disk), ledger, _lock: Some(lock), _temporary: None })
+        let vault = Vault::open(&options.data, given)?;
+        Ok(Self { disk: Arc::new(disk), ledger, vault, _lock: Some(lock), _temporary: None })
     }
 
     /// A tape on a disk that is no directory; the ledger lies in one of its own, which ends with the world.
-    fn on(disk: Arc<dyn Disk>) -> std::io::Result<Self> {
+    fn on(disk: Arc<dyn Disk>, vault: Vault) -> std::io::Result<Self> {
         let temporary = tempfile::Builder::new().prefix("papertape-").tempdir()?;
         let ledger = temporary.path().join("ledger.sqlite");
-        Ok(Self { disk, ledger, _lock: None, _temporary: Some(temporary) })
+        Ok(Self { disk, ledger, vault, _lock: None, _temporary: Some(temporary) })
     }
 }
 

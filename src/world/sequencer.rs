@@ -194,6 +194,7 @@ impl Sequencer<'_> {
         let events = &mut applied.committed.events;
         let from = events.len();
         let mut notes = Vec::new();
+        let wallets = Arc::as_ptr(self.state.wallets());
         let receipt = self.state.apply(at, command, events, &mut notes)?;
         if matches!(receipt, Receipt::Replayed(_)) {
             return Ok(receipt);
@@ -201,7 +202,8 @@ impl Sequencer<'_> {
         let sequence = self.state.sequence().map_or(Sequence(0), Sequence::next);
         self.state.advance(sequence);
         let new = &events[from..];
-        let lists = new.iter().any(|event| matches!(event, Event::MarketListed { .. }));
+        let lists = |event: &Event| matches!(event, Event::MarketListed { .. } | Event::TicksRefined { .. });
+        let lists = new.iter().any(lists);
         let began = notes.iter().any(|note| matches!(note, Note::Began { .. }));
         applied.batch.push(&RecordRef { sequence, at, command, events: new, notes: &notes });
         applied.committed.records.push((sequence, at, events.len()));
@@ -210,6 +212,8 @@ impl Sequencer<'_> {
         }
         self.stale.catalog |= lists || began;
         self.stale.people |= began || matches!(command, Command::Identity { .. } | Command::Wallet { .. });
+        // An order for another of a wallet's addresses changes them too. What was published is shared, and so copied first.
+        self.stale.people |= Arc::as_ptr(self.state.wallets()) != wallets;
         Ok(receipt)
     }
 

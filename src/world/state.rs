@@ -10,12 +10,12 @@ mod wallets;
 
 pub use wallets::{Wallet, WalletCommand, Wallets};
 
-use super::record::{Command, Note, Receipt, Roll};
-use super::scenario::{Genesis, Opening, Series, SystemAccounts, house_order};
+use super::record::{Beat, Claim, Command, Note, Receipt, Roll, Signed};
+use super::scenario::{Genesis, Opening, Purse, Series, SystemAccounts, house_order};
 use crate::exchange::{self, Event, Exchange};
 use crate::identity::Identity;
 use crate::types::{
-    AccountId, KeyFailure, MarketId, OrderId, Price, Reject, Sequence, Shares, Side, Timestamp, index,
+    AccountId, KeyFailure, MarketId, OrderId, Price, Reject, Sequence, Shares, Side, Timestamp, UserId, index,
 };
 use claims::Claims;
 use daily::DailyOrders;
@@ -143,7 +143,7 @@ impl State {
     ) -> Result<Receipt, Reject> {
         match command {
             Command::Begin(genesis) => self.begin(at, genesis, events, notes),
-            Command::Place { by, order, claim, client_order_id: _ } => {
+            Command::Place { by, order, claim, client_order_id: _, signed } => {
                 let tier = self.vouch_trade(*by, at)?;
                 let user = self.exchange.account(order.account).ok_or(Reject::AccountNotFound)?.user;
                 if let Some(claim) = claim
@@ -152,10 +152,15 @@ impl State {
                     return Ok(Receipt::Replayed(earlier));
                 }
                 self.wallets.must_trade(order.account)?;
+                self.must_be_nobodys(order.account, signed.as_deref())?;
                 let is_counted = self.has_an_order_left(tier, user, at)?;
                 let receipt = self.exchange.apply(at, &exchange::Command::Place(*order), events)?;
                 if is_counted {
                     self.about.daily.count(user, at);
+                }
+                let maker = signed.as_ref().map(|signed| signed.maker);
+                if let Some(maker) = maker.filter(|maker| self.wallets.face(order.account) != Some(*maker)) {
+                    Arc::make_mut(&mut self.wallets).show(order.account, maker);
                 }
                 if let (Some(claim), exchange::Receipt::Placed { order, .. }) = (claim, receipt) {
                     self.about.claims.remember(user, claim, order, at);
@@ -166,12 +171,13 @@ impl State {
                 self.vouch_trade(*by, at)?;
                 self.exchange.apply(at, command, events).map(Receipt::Exchange)
             }
-            Command::Heartbeat { by, account, until } => {
+            Command::Heartbeat { by, account, until, after } => {
                 self.vouch_trade(*by, at)?;
                 self.exchange.account(*account).ok_or(Reject::AccountNotFound)?;
-                self.about.switches.insert(*account, *until);
-                notes.push(Note::SwitchArmed { account: *account, until: *until });
-                Ok(Receipt::Done)
+                let until = self.armed_until(*account, *after, *until)?;
+                self.about.switches.insert(*account, until);
+                notes.push(Note::SwitchArmed { account: *account, until });
+                Ok(Receipt::Armed(until))
             }
             Command::SwitchFired { account } => {
                 if !self.about.switches.contains_key(account) {
@@ -201,6 +207,32 @@ impl State {
                 self.vouch(*by, at)?;
                 self.change_wallet(at, *by, command, Done { events, notes })
             }
+        }
+    }
+
+    /// Whoever signs with the very address of a pot, or one that it is derived from, has it for its own from then on: no
+    /// other signer may show orders under it.
+    fn must_be_nobodys(&self, account: AccountId, signed: Option<&Signed>) -> Result<(), Reject> {
+        let Some(Signed { maker, .. }) = signed else { return Ok(()) };
+        let is_pot = self.wallets.whose(account).is_some_and(|(_, purse)| purse == Purse::Pot(*maker));
+        let is_taken = is_pot && self.identity.by_wallet(*maker).is_some();
+        if is_taken { Err(Reject::BadSignature) } else { Ok(()) }
+    }
+
+    /// Until when a beat arms the switch. One that names the one before must name the last one, and is known from it by
+    /// its moment, even while time stands still.
+    fn armed_until(
+        &self,
+        account: AccountId,
+        after: Option<Beat>,
+        until: Timestamp,
+    ) -> Result<Timestamp, Reject> {
+        let armed = self.about.switches.get(&account).copied();
+        match (after, armed) {
+            (None, _) | (Some(Beat::First), None) => Ok(until),
+            (Some(Beat::Armed(named)), _) if armed != Some(named) => Err(Reject::WrongHeartbeat { armed }),
+            (Some(Beat::First | Beat::Armed(_)), Some(armed)) => Ok(until.max(armed.plus_millis(1))),
+            (Some(Beat::Armed(_)), None) => Err(Reject::WrongHeartbeat { armed }),
         }
     }
 
@@ -387,6 +419,18 @@ impl State {
     #[must_use]
     pub fn system(&self) -> &SystemAccounts {
         &self.about.system
+    }
+
+    /// Whether none of a user's claims was forgotten, by age or because there were too many.
+    #[must_use]
+    pub fn remembers_all(&self, user: UserId) -> bool {
+        self.about.claims.remembers_all(user, self.about.at)
+    }
+
+    /// The order that a user's claim was bound to, while it is remembered.
+    #[must_use]
+    pub fn claimed(&self, user: UserId, claim: &Claim) -> Option<OrderId> {
+        self.about.claims.find(user, claim, self.about.at).ok().flatten()
     }
 
     /// The rolling windows.

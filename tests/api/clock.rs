@@ -31,6 +31,7 @@ fn only_the_administrator_steers() {
         ("/sim/clock/advance", json!({"seconds": 3_600})),
         ("/sim/clock/pause", json!({})),
         ("/sim/clock/resume", json!({})),
+        ("/sim/trading", json!({"mode": "disabled", "seconds": 60})),
         ("/sim/reset", json!({})),
         (&resolve, json!({"outcome": "Yes"})),
     ] {

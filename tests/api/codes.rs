@@ -302,7 +302,7 @@ opening_cash = "1000.00"
 main_cash = "1000.00"
 gates = { closed_beta = false, self_serve = false, allowlist = false }
 cohorts = [{ label = "one", cap = 1, days = 30 }]
-limits = { accounts_max = 13, open_orders_max = 1100 }
+limits = { accounts_max = 14, open_orders_max = 1100 }
 fees = { other = 500 }
 agents = { enabled = false, markets = 0, period_ms = 2000 }
 users = [

@@ -86,6 +86,8 @@ pub(crate) struct Server {
     http: ureq::Agent,
     pub(crate) base: String,
     pub(crate) personas: Value,
+    /// Where each surface answers.
+    pub(crate) surfaces: Value,
 }
 
 impl Server {
@@ -100,8 +102,8 @@ impl Server {
             .build()
             .new_agent();
         let (process, lines) = spawn(directory.path(), &options);
-        let (base, personas) = (String::new(), Value::Null);
-        let mut server = Self { process: Some(process), options, directory, http, base, personas };
+        let (base, personas, surfaces) = (String::new(), Value::Null, Value::Null);
+        let mut server = Self { process: Some(process), options, directory, http, base, personas, surfaces };
         server.await_ready(&lines);
         server
     }
@@ -118,6 +120,7 @@ impl Server {
         assert_eq!(ready["event"], "ready", "{ready}");
         ready["base_url"].as_str().expect("a base URL").clone_into(&mut self.base);
         self.personas = ready["personas"].clone();
+        self.surfaces = ready["surfaces"].clone();
     }
 
     /// Another value of a variable, from the next start on.
@@ -392,11 +395,20 @@ impl Request<'_> {
         self.try_send().unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
+    /// Its path on the server, unless it names another listener.
+    fn url(&self) -> String {
+        if self.path.starts_with("http://") {
+            self.path.clone()
+        } else {
+            format!("{}{}", self.server.base, self.path)
+        }
+    }
+
     /// No answer is an error here, a refusal is not.
     pub(crate) fn try_send(self) -> Result<Answer, ureq::Error> {
         let mut request = ureq::http::Request::builder()
             .method(self.method)
-            .uri(format!("{}{}", self.server.base, self.path))
+            .uri(self.url())
             .header("Content-Type", "application/json");
         for (name, value) in self.headers {
             request = request.header(name, value);

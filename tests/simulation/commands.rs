@@ -2,13 +2,15 @@
 
 use super::disk::Random;
 use papertape::exchange::{self, Half, Market};
-use papertape::identity::{self, GateChange, NewKey, OwnKey, Permissions, Print, Scheme, Tier, Whom};
+use papertape::identity::{
+    self, GateChange, NewKey, OwnKey, Permissions, Print, Scheme, Tier, WalletKey, WalletKeyKind, Whom,
+};
 use papertape::types::{
-    AccountId, KeyId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Shares, Side, Size,
-    Terms, TimeInForce, Timestamp, Usd, UserId, Venue,
+    AccountId, Address, KeyId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Shares, Side,
+    Size, Terms, TimeInForce, Timestamp, Usd, UserId, Venue,
 };
 use papertape::world::scenario::Purse;
-use papertape::world::{Authority, Claim, Command, State, WalletCommand};
+use papertape::world::{Authority, Beat, Claim, Command, Signed, State, WalletCommand};
 
 /// Few markets, so that orders meet.
 const MARKETS: usize = 5;
@@ -109,7 +111,7 @@ impl Chooser<'_> {
             limit: self.price(found, outcome),
             tif,
             post_only: self.random.chance(100),
-            terms: Terms { notional_min: Usd::from_dollars(1), gtd_lead_ms: 0, may_sell_dust: true },
+            terms: Terms { notional_min: Usd::from_dollars(1), ..Terms::PLAIN },
         }
     }
 
@@ -136,7 +138,16 @@ impl Chooser<'_> {
             Claim { key: [key; 16], body: [body; 16], client_order_id }
         });
         let client_order_id = self.random.chance(200).then(|| "PTB1".repeat(8).into());
-        Command::Place { by: self.by(), order, claim, client_order_id }
+        let signed = self.random.chance(200).then(|| {
+            let byte = u8::try_from(self.random.below(256)).expect("small");
+            Box::new(Signed {
+                digest: [byte; 32],
+                maker: Address::repeat_byte(byte),
+                builder: [0; 32],
+                shares: Shares::from_whole(1),
+            })
+        });
+        Command::Place { by: self.by(), order, claim, client_order_id, signed }
     }
 
     fn cancel(&mut self) -> Command {
@@ -159,19 +170,25 @@ impl Chooser<'_> {
 
     fn heartbeat(&mut self) -> Command {
         let account = self.account(Venue::Polymarket);
-        Command::Heartbeat { by: self.by(), account, until: self.now.plus_millis(self.number(30_000)) }
+        let until = self.now.plus_millis(self.number(30_000));
+        let after = [None, Some(Beat::First), Some(Beat::Armed(until))][self.random.index(3)];
+        Command::Heartbeat { by: self.by(), account, until, after }
     }
 
     fn about_accounts(&mut self) -> Command {
         let (market, venue) = (self.market(), Venue::Polymarket);
-        let (account, shares) = (self.account(venue), Shares::from_micros(self.number(50_000_000)));
-        Self::system(match self.random.below(12) {
+        let (account, shares) = (self.account(venue), Shares::from_micros(self.number(500_000) * 100));
+        Self::system(match self.random.below(13) {
             0..5 => exchange::Command::Split { account, market, shares },
             5..8 => exchange::Command::Merge { account, market, shares },
             8 => exchange::Command::Grant {
                 account,
                 amount: Usd::from_micros(self.number(2_000_000) - 1_000_000),
             },
+            12 => {
+                let markets = vec![market];
+                exchange::Command::Convert { account, markets, shares, adapter: self.state.system().adapter }
+            }
             9 => exchange::Command::Redeem { account, market: self.any_market() },
             10 => {
                 let house = self.state.system().house;
@@ -208,7 +225,8 @@ impl Chooser<'_> {
             permissions: read.then_some(Permissions::READ),
         };
         let email = format!("{}@example.test", self.random.below(4));
-        let command = match self.random.below(13) {
+        let wallet = Address::repeat_byte(u8::try_from(self.random.below(6)).expect("small"));
+        let command = match self.random.below(16) {
             0..3 => identity::Command::IssueKey(user, wanted),
             3 => identity::Command::IssueFirstKey(user, wanted),
             4 => identity::Command::RenameKey(own, yes.then(|| "bot".to_owned())),
@@ -227,6 +245,14 @@ impl Chooser<'_> {
             11 => {
                 identity::Command::SetGates(GateChange { closed_beta: Some(!yes), ..GateChange::default() })
             }
+            12 => identity::Command::JoinWallet(wallet),
+            13..15 => {
+                let (nonce, print) = (self.random.below(2), wanted.print);
+                let owner = self.state.identity().by_wallet(wallet).unwrap_or(user);
+                let generation = u32::from(self.random.chance(200));
+                let wallet = WalletKey { kind: WalletKeyKind::Trading, nonce, generation };
+                identity::Command::IssueWalletKey { user: owner, wallet, print }
+            }
             // The users who trade stay.
             _ => identity::Command::DeleteUser(UserId(user.0 + 5)),
         };
@@ -239,7 +265,9 @@ impl Chooser<'_> {
             1 => Purse::Main,
             number => Purse::Sandbox(u32::try_from(number - 1).expect("small")),
         };
-        let command = match self.random.below(6) {
+        let maker = Address::repeat_byte(u8::try_from(self.random.below(4)).expect("small") + 100);
+        let command = match self.random.below(8) {
+            6 | 7 => WalletCommand::OpenPot { maker, signature_type: 2 },
             0..3 => WalletCommand::Open { label: None },
             3 => WalletCommand::Label(purse, Some("mine".to_owned())),
             4 => WalletCommand::Archive(purse),

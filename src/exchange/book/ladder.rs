@@ -95,6 +95,25 @@ impl Ladder {
         some(orders.queued(slot.0).next)
     }
 
+    /// The same book over another grid, which has every price of its own one.
+    #[must_use]
+    pub fn on(&self, orders: &mut Orders, own: &Grid, other: &Grid) -> Self {
+        let mut moved = Self::new(other);
+        for half in [Half::Bid, Half::Ask] {
+            for (from, _) in self.levels(half) {
+                let to = other.level(own.price(from)).expect("BUG: the other grid lacks a price");
+                moved.levels[at(to)] = self.levels[at(from)];
+                moved.occupy(half, to);
+                let mut next = self.front(from);
+                while let Some(slot) = next {
+                    orders.queued_mut(slot.0).level = to;
+                    next = Self::after(orders, slot);
+                }
+            }
+        }
+        moved
+    }
+
     /// Puts an order at the end of its level.
     #[inline]
     pub fn rest(&mut self, orders: &mut Orders, slot: Slot) {

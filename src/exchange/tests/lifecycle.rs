@@ -19,6 +19,40 @@ fn a_market_is_halted_and_resumed_until_it_is_resolved() {
 }
 
 #[test]
+fn whole_cents_become_tenths_for_good_where_a_market_is_traded_at_an_edge() {
+    check("ann sells 10 @ 0.96; bob buys 10 @ 0.96", "bob takes 10 @ 0.96 from ann");
+    check("ann sells 10 @ 0.04; bob buys 10 @ 0.04", "bob takes 10 @ 0.04 from ann");
+    check(
+        "ann sells 10 @ 0.97; bob buys 10 @ 0.97",
+        "bob takes 10 @ 0.97 from ann; ticks of $0.01 become $0.001",
+    );
+    check(
+        "ann sells 10 @ 0.03; bob buys 10 @ 0.03",
+        "bob takes 10 @ 0.03 from ann; ticks of $0.01 become $0.001",
+    );
+    check(
+        "ann sells 10 NO @ 0.97; bob buys 10 NO @ 0.97",
+        "bob takes 10 @ 0.97 from ann; ticks of $0.01 become $0.001",
+    );
+    // What rests stays, in its order, and may be met and canceled; what comes may stand in between.
+    let finer = "cat buys 10 @ 0.30; dan buys 10 @ 0.30; ann sells 20 @ 0.97; bob buys 10 @ 0.97";
+    check(&format!("{finer}; book"), "bids 20 @ 0.3 asks 10 @ 0.97 mark 0.97");
+    check(&format!("{finer}; ann sells 15 @ 0.30"), "ann gives 10 @ 0.3 to cat; ann gives 5 @ 0.3 to dan");
+    check(&format!("{finer}; bob buys 5 @ 0.965"), "bob rests 5 @ 0.965");
+    check(&format!("{finer}; bob buys 5 @ 0.965; book"), "bids 5 @ 0.965, 20 @ 0.3 asks 10 @ 0.97 mark 0.97");
+    // Once is enough, and only whole cents everywhere are refined.
+    check(&format!("{finer}; bob buys 10 @ 0.97"), "bob takes 10 @ 0.97 from ann");
+    check(
+        "kim sells 10 @ 0.97 on kalshi; lee buys 10 @ 0.97 on kalshi; lee buys 5 @ 0.40 on kalshi",
+        "lee rests 5 @ 0.4",
+    );
+    check(
+        "ann sells 10 @ 0.97 on fine; bob buys 5 @ 0.97 on fine; bob buys 5 @ 0.50 on fine",
+        "bob rests 5 @ 0.5",
+    );
+}
+
+#[test]
 fn resolution_ends_every_order_and_pays_the_winners() {
     check(
         "ann sells 100 @ 0.40; bob buys 90 @ 0.40; bob buys 50 @ 0.30; cat merges 100; dan merges 100; ann2 merges 100; resolve YES",

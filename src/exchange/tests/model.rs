@@ -199,8 +199,14 @@ impl Balances {
             }
             Event::Settled(moved) => self.moved(moved),
             Event::Converted { yes, no } => [yes, no].into_iter().for_each(|moved| self.moved(moved)),
-            Event::Surrendered { from, to } => [from, to].into_iter().for_each(|moved| self.moved(moved)),
-            Event::Placed(_) | Event::MarketListed { .. } | Event::MarketHalted { .. } => {}
+            Event::Pooled { from, to } | Event::Surrendered { from, to } => {
+                self.moved(from);
+                self.moved(to);
+            }
+            Event::Placed(_)
+            | Event::MarketListed { .. }
+            | Event::MarketHalted { .. }
+            | Event::TicksRefined { .. } => {}
         }
     }
 

@@ -4,8 +4,8 @@ use super::model::{Asked, Balances, Foreseen, Model};
 use super::script::{CENTS, TAPERED, spec};
 use crate::exchange::{Command, Event, Exchange, Limits, MarketSpec, OpenAccount, Receipt, Role, Settlement};
 use crate::types::{
-    AccountId, CloseReason, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Reject, Shares,
-    Side, Size, Terms, TimeInForce, Timestamp, Usd, UserId, Venue,
+    AccountId, CloseReason, GroupId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Reject,
+    Shares, Side, Size, Terms, TimeInForce, Timestamp, Usd, UserId, Venue,
 };
 use proptest::prelude::*;
 
@@ -22,7 +22,7 @@ enum Step {
 
 fn account() -> impl Strategy<Value = AccountId> {
     // Somebody who is not there now and then.
-    prop_oneof![60 => 1_u32..8, 1 => Just(0_u32), 1 => Just(40_u32)].prop_map(AccountId)
+    prop_oneof![60 => 1_u32..8, 1 => Just(8_u32), 1 => Just(0_u32), 1 => Just(40_u32)].prop_map(AccountId)
 }
 
 fn market() -> impl Strategy<Value = MarketId> {
@@ -84,7 +84,8 @@ fn order() -> impl Strategy<Value = NewOrder> {
             let side = if dollars { Side::Buy } else { side };
             let tif =
                 if kind == OrderKind::Market && tif == TimeInForce::Gtc { TimeInForce::Ioc } else { tif };
-            let terms = Terms { notional_min: Usd::from_dollars(1), gtd_lead_ms: 5, may_sell_dust };
+            let terms =
+                Terms { notional_min: Usd::from_dollars(1), gtd_lead_ms: 5, may_sell_dust, ..Terms::PLAIN };
             NewOrder { account, market, outcome, side, kind, size, limit, tif, post_only, terms }
         },
     )
@@ -127,6 +128,9 @@ fn about_markets() -> impl Strategy<Value = Command> {
         3 => market().prop_map(|market| Command::Resume { market }),
         2 => (market(), payout()).prop_map(|(market, payout)| Command::Resolve { market, payout }),
         3 => (account(), market()).prop_map(|(account, market)| Command::Redeem { account, market }),
+        4 => (account(), prop::collection::vec(market(), 1..3), shares()).prop_map(|(account, markets, shares)| {
+            Command::Convert { account, markets, shares, adapter: AccountId(8) }
+        }),
         1 => prop::sample::select(specs()).prop_map(|spec| Command::ListMarket(Box::new(spec))),
     ]
 }
@@ -148,9 +152,12 @@ fn specs() -> Vec<MarketSpec> {
     // A tick so fine that every other match has to be rounded.
     let mut ending = spec(Venue::Polymarket, &[(0, 10_000, 1)], 500, Settlement::Auto);
     ending.ends_at = Some(Timestamp::from_millis(300));
+    ending.group = Some(GroupId(1));
+    let mut tapered = spec(Venue::Polymarket, TAPERED, 700, Settlement::Manual);
+    tapered.group = Some(GroupId(1));
     vec![
         ending,
-        spec(Venue::Polymarket, TAPERED, 700, Settlement::Manual),
+        tapered,
         spec(Venue::Kalshi, CENTS, 700, Settlement::Manual),
         spec(Venue::Kalshi, CENTS, 700, Settlement::Auto),
         spec(Venue::Kalshi, &[(0, 5_000, 100)], 700, Settlement::Auto),
@@ -169,7 +176,7 @@ struct Trial {
 impl Trial {
     /// Three users on Polymarket, the first with two purses, two on Kalshi, and a house on each.
     fn new() -> Result<Self, TestCaseError> {
-        let limits = Limits { accounts_max: 9, open_orders_max: 12 };
+        let limits = Limits { accounts_max: 10, open_orders_max: 12 };
         let exchange = Exchange::new(limits);
         let (model, balances) = (Model::default(), Balances::default());
         let mut trial = Self { exchange, twin: None, model, balances, now: 0 };
@@ -184,6 +191,7 @@ impl Trial {
             (2, Venue::Kalshi, Role::Trader),
             (3, Venue::Polymarket, Role::House),
             (3, Venue::Kalshi, Role::House),
+            (3, Venue::Polymarket, Role::Adapter),
         ] {
             let cash = Usd::from_dollars(150);
             trial.apply(&Command::OpenAccount(OpenAccount { user: UserId(user), venue, role, cash }))?;
@@ -303,6 +311,7 @@ impl Trial {
                     prop_assert_eq!((*order, *remaining), (id, resting));
                 }
                 Event::Placed(placed) => prop_assert_eq!(placed.order, id),
+                Event::TicksRefined { from, to, .. } => prop_assert!(to < from),
                 Event::AccountOpened { .. }
                 | Event::Granted { .. }
                 | Event::MarketListed { .. }
@@ -310,6 +319,7 @@ impl Trial {
                 | Event::MarketResolved { .. }
                 | Event::Settled(_)
                 | Event::Converted { .. }
+                | Event::Pooled { .. }
                 | Event::Surrendered { .. } => prop_assert!(false, "{:?} has no place here", event),
             }
         }

@@ -77,6 +77,7 @@ pub(super) fn spec(
         ends_at: None,
         reference: None,
         resolved: None,
+        group: None,
     }
 }
 
@@ -274,6 +275,7 @@ fn place(account: AccountId, side: Side, wanted: &str, rest: &[&str], lead_ms: i
             notional_min: Usd::from_dollars(1),
             gtd_lead_ms: lead_ms,
             may_sell_dust: rest.contains(&"dust"),
+            ..Terms::PLAIN
         },
     })
 }
@@ -318,7 +320,10 @@ fn said(command: &Command, event: &Event) -> Option<String> {
             let cash = (yes.cash + no.cash).plain();
             Some(format!("{} {} for ${cash}", name(yes.account), yes.shares.plain()))
         }
-        Event::Surrendered { from, to } => {
+        Event::TicksRefined { from, to, .. } => {
+            Some(format!("ticks of ${} become ${}", from.plain(), to.plain()))
+        }
+        Event::Pooled { from, to } | Event::Surrendered { from, to } => {
             Some(format!("{} of {} to {}", holding(from), from.shares.plain(), name(to.account)))
         }
     }

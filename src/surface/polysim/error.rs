@@ -161,6 +161,10 @@ impl From<Reject> for Failure {
                 let stopped = Self::new(503, "SERVER_BUSY", capital(&message));
                 return Self { retry_after: Some(5), ..stopped };
             }
+            Reject::Restricted { seconds, .. } => {
+                let restricted = Self::new(503, "SERVER_BUSY", capital(&message));
+                return Self { retry_after: Some(seconds), ..restricted };
+            }
             // Maybe placed: no Retry-After, or the SDK would place it again.
             Reject::OutcomeUnknown => (503, "PERSISTENCE_UNKNOWN", message),
             Reject::HistoryUnavailable => {
@@ -265,9 +269,20 @@ impl From<Reject> for Failure {
                 let used = Self::new(429, "RATE_LIMIT_EXCEEDED", "Daily order limit of your plan reached");
                 return Self { retry_after: Some(resets_in), ..used };
             }
-            // No rate: asking again changes nothing.
-            // For good: whoever came back would wait for nothing.
-            Reject::AccountsFull | Reject::LimitReached(_) => (400, "VALIDATION_FAILED", capital(&message)),
+            // For good: whoever came back would wait for nothing. And what is signed is no order of this service's.
+            Reject::AccountsFull
+            | Reject::LimitReached(_)
+            | Reject::BadSignature
+            | Reject::MeetsOwn
+            | Reject::MakerNotAllowed
+            | Reject::NotKeyOwner
+            | Reject::NotKeyAddress
+            | Reject::OrderVersion
+            | Reject::WrongNonce
+            | Reject::WrongFeeRate { .. }
+            | Reject::DuplicateOrder(_)
+            | Reject::WrongHeartbeat { .. }
+            | Reject::GroupDecided => (400, "VALIDATION_FAILED", capital(&message)),
             Reject::Internal => (500, "INTERNAL_ERROR", "Internal error".to_owned()),
         };
         Self::new(status, code, message)

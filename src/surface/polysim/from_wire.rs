@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 /// This service's terms: no smallest dollar size, any future expiry, dust may be sold (§18.6).
-pub(super) const TERMS: Terms = Terms { notional_min: Usd::ZERO, gtd_lead_ms: 0, may_sell_dust: true };
+pub(super) const TERMS: Terms = Terms::PLAIN;
 
 /// Members of a JSON object as they were written, so that every one gets an error of its own.
 type Raw<'a> = Option<&'a RawValue>;
@@ -188,7 +188,12 @@ fn parsed(
         None
     };
     let shown = client_order_id.clone().or_else(|| header.map(str::to_owned));
-    Parsed { wish: Wish { order, claim, client_order_id }, spec, wallet: None, client_order_id: shown }
+    Parsed {
+        wish: Wish { order, claim, client_order_id, signed: None },
+        spec,
+        wallet: None,
+        client_order_id: shown,
+    }
 }
 
 /// A market of this service: Kalshi's are not shown here.

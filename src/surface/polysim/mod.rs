@@ -58,6 +58,7 @@ pub(super) fn surface() -> Surface {
     ];
     Surface {
         name: "polysim",
+        prefix: "",
         endpoints: endpoints.into_iter().chain(more).flatten().collect(),
         refused: call::refused,
         not_found: |request| Box::pin(call::not_found(request)),

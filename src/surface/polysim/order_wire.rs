@@ -130,6 +130,8 @@ pub(super) fn placed(parsed: &Parsed, receipt: &ExchangeReceipt) -> OrderRespons
         before,
         levels,
         at,
+        first_trade: _,
+        trades: _,
     } = *receipt
     else {
         unreachable!("BUG: an order's receipt is that of an order");

@@ -379,7 +379,7 @@ async fn post_heartbeats(call: Call<Trader>) -> Answer {
     }
     let permits = call.who.permits(&call.service)?;
     let until = call.service.now().plus_millis(interval + (interval / 4).max(1_000));
-    call.service.heartbeat(&permits, until).await?;
+    call.service.heartbeat(&permits, until, None).await?;
     Ok(Reply::json(&json!({"ok": true, "expires_at_ms": until.millis()})))
 }
 

@@ -7,13 +7,14 @@ use super::call::{Answer, Call, Closed, Reply, endpoint};
 use super::entry::address;
 use super::error::Failure;
 use super::markets::by_condition;
-use super::sockets::{Ear, Heard, frames, take_in};
-use super::to_wire::{iso, rendered_book};
+use super::sockets::{frames, take_in};
+use super::to_wire::{iso, number, rendered_book};
 use super::updown::{self, SOURCE, dollars};
 use crate::http::Endpoint;
+use crate::service::ear::{Ear, Heard};
 use crate::service::streams::FollowedMarket;
-use crate::service::{MarketUpdate, Notice, Service, Spot};
-use crate::types::{MarketId, Outcome, Reject};
+use crate::service::{MarketSpec, MarketUpdate, Notice, Service, Spot};
+use crate::types::{MarketId, Outcome, Price, Reject, Timestamp};
 use actix_web::http::Method;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::Stream;
@@ -134,7 +135,7 @@ struct Follows {
 
 impl Told {
     async fn follow(&self, markets: &[MarketId], notices: Receiver<Notice>) -> Result<Follows, Reject> {
-        let (mut ear, mut known) = (Ear::new(), Vec::new());
+        let (mut ear, mut known) = (Ear::default(), Vec::new());
         for followed in self.service.follow(markets).await? {
             ear.listen(followed.market.market, followed.updates);
             known.push(followed.market);
@@ -167,7 +168,7 @@ impl Told {
                 }
                 heard = follows.ear.next() => match heard {
                     Heard::Update(update) => self.updated(&mut follows, &update).await,
-                    Heard::Fill(_) => Some(Vec::new()),
+                    Heard::News(_) | Heard::Listed(_) => Some(Vec::new()),
                     Heard::Behind | Heard::Silence => None,
                 },
             };
@@ -218,8 +219,27 @@ impl Told {
         let mut events = vec![framed("market_price", &frames::price_update(market, update, may_share))];
         let view = self.service.book(update.market).await.ok()?;
         events.extend(Outcome::BOTH.map(|outcome| framed("orderbook", &rendered_book(&view, outcome))));
+        events
+            .extend(update.ticks.iter().flat_map(|ticks| tick_size_change(&market.spec, *ticks, update.at)));
         Some(events)
     }
+}
+
+/// A market got finer ticks, told of both tokens (§16.3).
+fn tick_size_change(spec: &MarketSpec, [old, new]: [Price; 2], at: Timestamp) -> [Bytes; 2] {
+    const NAME: &str = "tick_size_change";
+    spec.facts.token_ids.each_ref().map(|token| {
+        let frame = json!({
+            "type": NAME,
+            "market": spec.facts.condition_id,
+            "asset_id": token,
+            "tick_size": number(&new.plain()),
+            "old_tick_size": number(&old.plain()),
+            "side": null,
+            "ts_ms": at.millis(),
+        });
+        event(NAME, &frame)
+    })
 }
 
 fn event(name: &str, data: &impl serde::Serialize) -> Bytes {

@@ -102,7 +102,9 @@ fn wallet_out(view: &WalletView) -> WalletOut {
             Purse::Polymarket => "API",
             Purse::Main => "MAIN",
             Purse::Sandbox(_) => "SANDBOX",
-            Purse::Kalshi => unreachable!("BUG: another service's account is no wallet of this one"),
+            Purse::Kalshi | Purse::Pot(_) => {
+                unreachable!("BUG: another service's account is no wallet of this one")
+            }
         },
         label: wallet.label.clone(),
         balance: balance.rounded(2),

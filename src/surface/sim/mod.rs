@@ -1,10 +1,12 @@
 //! What no real venue has: the clock, resets, settlements, the digest (design §9).
 //!
-//! Reading needs nothing; everything that writes needs the administrator's token.
+//! Reading needs nothing; everything that steers the world needs the administrator's token.
+
+mod positions;
 
 use crate::http::{self, Endpoint, Surface, cors, header};
 use crate::service::{ExchangeCommand, Service, Steering};
-use crate::types::{KeyFailure, Outcome, Payout, Reject};
+use crate::types::{KeyFailure, Outcome, Payout, Reject, Restriction};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
@@ -18,17 +20,23 @@ const JUMP_MAX: i64 = 315_360_000;
 pub(super) fn surface() -> Surface {
     Surface {
         name: "sim",
-        endpoints: vec![
-            Endpoint::new(Method::GET, "/", || web::get().to(|| async { HttpResponse::Ok().json("OK") })),
-            Endpoint::new(Method::GET, "/healthz", || web::get().to(get_health)),
-            Endpoint::new(Method::GET, "/sim/clock", || web::get().to(get_clock)),
-            Endpoint::new(Method::GET, "/sim/digest", || web::get().to(get_digest)),
-            Endpoint::new(Method::POST, "/sim/clock/advance", || web::post().to(post_advance)),
-            Endpoint::new(Method::POST, "/sim/clock/pause", || web::post().to(post_pause)),
-            Endpoint::new(Method::POST, "/sim/clock/resume", || web::post().to(post_resume)),
-            Endpoint::new(Method::POST, "/sim/reset", || web::post().to(post_reset)),
-            Endpoint::new(Method::POST, "/sim/markets/{market}/resolve", || web::post().to(post_resolve)),
-        ],
+        prefix: "",
+        endpoints: [
+            positions::endpoints(),
+            vec![
+                Endpoint::new(Method::GET, "/", || web::get().to(|| async { HttpResponse::Ok().json("OK") })),
+                Endpoint::new(Method::GET, "/healthz", || web::get().to(get_health)),
+                Endpoint::new(Method::GET, "/sim/clock", || web::get().to(get_clock)),
+                Endpoint::new(Method::GET, "/sim/digest", || web::get().to(get_digest)),
+                Endpoint::new(Method::POST, "/sim/clock/advance", || web::post().to(post_advance)),
+                Endpoint::new(Method::POST, "/sim/clock/pause", || web::post().to(post_pause)),
+                Endpoint::new(Method::POST, "/sim/clock/resume", || web::post().to(post_resume)),
+                Endpoint::new(Method::POST, "/sim/reset", || web::post().to(post_reset)),
+                Endpoint::new(Method::POST, "/sim/trading", || web::post().to(post_trading)),
+                Endpoint::new(Method::POST, "/sim/markets/{market}/resolve", || web::post().to(post_resolve)),
+            ],
+        ]
+        .concat(),
         refused: |request, why| respond(request, Err(Failure::new(403, why))),
         not_found: |request| Box::pin(async move { respond(&request, Err(Failure::new(404, "not found"))) }),
         wrong_verb: |request, _| {
@@ -53,9 +61,11 @@ impl Failure {
 impl From<Reject> for Failure {
     fn from(reject: Reject) -> Self {
         let status = match &reject {
-            Reject::Overloaded | Reject::Stopped(_) | Reject::OutcomeUnknown | Reject::HistoryUnavailable => {
-                503
-            }
+            Reject::Overloaded
+            | Reject::Stopped(_)
+            | Reject::Restricted { .. }
+            | Reject::OutcomeUnknown
+            | Reject::HistoryUnavailable => 503,
             Reject::AccountNotFound
             | Reject::MarketNotFound
             | Reject::OrderNotFound
@@ -70,7 +80,10 @@ impl From<Reject> for Failure {
             | Reject::IssuanceComingSoon
             | Reject::UpgradeNeeded
             | Reject::NotEntitled => 403,
-            Reject::NotLetIn(
+            Reject::BadSignature
+            | Reject::NotKeyOwner
+            | Reject::NotKeyAddress
+            | Reject::NotLetIn(
                 KeyFailure::Unknown
                 | KeyFailure::Deactivated
                 | KeyFailure::Expired
@@ -86,9 +99,17 @@ impl From<Reject> for Failure {
             | Reject::NotFirstKey
             | Reject::KeysFull { .. }
             | Reject::CohortFull { .. }
+            | Reject::DuplicateOrder(_)
+            | Reject::WrongHeartbeat { .. }
+            | Reject::GroupDecided
             | Reject::OrderNotOpen => 409,
             Reject::AccountsFull
+            | Reject::MeetsOwn
+            | Reject::MakerNotAllowed
             | Reject::WrongWalletKind
+            | Reject::OrderVersion
+            | Reject::WrongNonce
+            | Reject::WrongFeeRate { .. }
             | Reject::WrongVenue
             | Reject::Unsupported
             | Reject::OffTick { .. }
@@ -223,6 +244,33 @@ async fn post_reset(request: HttpRequest, payload: Payload) -> HttpResponse {
         let (steering, _) = steering(&request, payload).await?;
         let epoch = steering.reset().await?;
         Ok(json!({"epoch": epoch}))
+    };
+    respond(&request, answer.await)
+}
+
+/// What trading is restricted to, and for how long.
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case", tag = "mode")]
+enum Trading {
+    Normal,
+    Restarting { seconds: u32 },
+    Disabled { seconds: u32 },
+    CancelOnly { seconds: u32 },
+    PostOnly { seconds: u32 },
+}
+
+async fn post_trading(request: HttpRequest, payload: Payload) -> HttpResponse {
+    let answer = async {
+        let (steering, body) = steering(&request, payload).await?;
+        steering.restrict(match parse(&body)? {
+            Trading::Normal => None,
+            Trading::Restarting { seconds } => Some((Restriction::Restarting, seconds)),
+            Trading::Disabled { seconds } => Some((Restriction::Disabled, seconds)),
+            Trading::CancelOnly { seconds } => Some((Restriction::CancelOnly, seconds)),
+            Trading::PostOnly { seconds } => Some((Restriction::PostOnly, seconds)),
+        });
+        let until = service(&request).restriction().map(|(_, until)| until.millis());
+        Ok(json!({"restricted_until_ms": until}))
     };
     respond(&request, answer.await)
 }

@@ -2,8 +2,8 @@
 
 use super::view::View;
 use super::{below, place};
-use crate::exchange::{self, Half};
-use crate::types::{MarketId, NewOrder, Shares, Side};
+use crate::exchange::{self, Grid, Half};
+use crate::types::{MarketId, NewOrder, Price, Shares, Side};
 use crate::world::record::{Authority, Command};
 use crate::world::scenario::house_order;
 use rand_chacha::ChaCha12Rng;
@@ -17,16 +17,27 @@ const WANDERS: u16 = 12;
 #[derive(Debug)]
 pub(super) struct Maker {
     market: MarketId,
-    /// Where the best bid and ask belong; none before the first look.
-    touch: Option<Range>,
+    /// Where the best bid and ask belong and where the bid began; none before the first look. As prices, because the
+    /// market's grid may become finer.
+    touch: Option<[Price; 3]>,
 }
 
+/// The same as levels of the grid.
 #[derive(Clone, Copy, Debug)]
 struct Range {
     bid: u16,
     ask: u16,
-    /// Where the bid began.
     from: u16,
+}
+
+impl Range {
+    fn on(grid: &Grid, [bid, ask, from]: [Price; 3]) -> Self {
+        Self { bid: grid.at_or_below(bid), ask: grid.at_or_above(ask), from: grid.at_or_below(from) }
+    }
+
+    fn prices(self, grid: &Grid) -> [Price; 3] {
+        [self.bid, self.ask, self.from].map(|level| grid.price(level))
+    }
 }
 
 impl Maker {
@@ -40,7 +51,8 @@ impl Maker {
 
     /// Moves the price by a tick or leaves it, takes back quotes that lie wrong and places those that miss.
     pub(super) fn quote(&mut self, rng: &mut ChaCha12Rng, view: &View) -> Vec<Command> {
-        let Some(mut touch) = self.touch.or_else(|| first_touch(view)) else { return Vec::new() };
+        let Some(touch) = self.touch.or_else(|| first_touch(view)) else { return Vec::new() };
+        let mut touch = Range::on(&view.grid, touch);
         let room = view.grid.levels();
         match below(rng, 4) {
             0 if touch.bid > 1 && touch.bid + WANDERS > touch.from => {
@@ -51,7 +63,7 @@ impl Maker {
             }
             _ => {}
         }
-        self.touch = Some(touch);
+        self.touch = Some(touch.prices(&view.grid));
         let wanted = wanted(touch, room);
         let stale = view
             .quotes
@@ -74,9 +86,9 @@ impl Maker {
     }
 }
 
-fn first_touch(view: &View) -> Option<Range> {
-    let bid = view.grid.at_or_below(view.touch.bid?);
-    Some(Range { bid, ask: view.grid.at_or_above(view.touch.ask?), from: bid })
+fn first_touch(view: &View) -> Option<[Price; 3]> {
+    let bid = view.touch.bid?;
+    Some([bid, view.touch.ask?, bid])
 }
 
 /// Where quotes belong and how large they are.

@@ -147,7 +147,7 @@ impl Crowd {
 
 fn place(order: NewOrder) -> Command {
     let order = NewOrder { terms: HOUSE_TERMS, ..order };
-    Command::Place { by: Authority::System, order, claim: None, client_order_id: None }
+    Command::Place { by: Authority::System, order, claim: None, client_order_id: None, signed: None }
 }
 
 /// A number below `n`, every one as likely as the others to within one in four billion.

@@ -1,5 +1,6 @@
 //! How words stand in the tables: small numbers that never change their meaning.
 
+use super::row::ConversionKind;
 use crate::identity::{Scheme, Tier};
 use crate::types::{CloseReason, OrderKind, Outcome, Payout, Price, Side, Venue};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
@@ -115,7 +116,10 @@ codes! {
     }
     MarketStatus { MarketStatus::Open = 0, MarketStatus::Halted = 1, MarketStatus::Resolved = 2 }
     Tier { Tier::Free = 0, Tier::Pro = 1, Tier::ProPlus = 2, Tier::Enterprise = 3 }
-    Scheme { Scheme::Polysim = 0, Scheme::Parsec = 1, Scheme::Papi = 2 }
+    Scheme { Scheme::Polysim = 0, Scheme::Parsec = 1, Scheme::Papi = 2, Scheme::Clob = 3 }
+    ConversionKind {
+        ConversionKind::Split = 0, ConversionKind::Merge = 1, ConversionKind::Convert = 2,
+    }
 }
 
 impl Code for Payout {

@@ -4,15 +4,29 @@ use super::project::Rare;
 use crate::exchange::{self, MarketSpec, Role};
 use crate::identity;
 use crate::types::{AccountId, KeyId, MarketId, Timestamp, index};
-use crate::world::record::{Authority, Claim, Command, Note};
+use crate::world::record::{Authority, Claim, Command, Note, Signed};
+
+/// What stands beside an order.
+#[derive(Debug, Default)]
+pub(super) struct Vouched {
+    pub(super) key: Option<KeyId>,
+    pub(super) claim: Option<Claim>,
+    pub(super) client_order_id: Option<Box<str>>,
+    pub(super) signed: Option<Box<Signed>>,
+}
 
 /// Who vouched for an order, what a retry of it brings again, and the client's id for it. The opening books are
 /// placed by the beginning itself.
-pub(super) fn vouched(command: &Command) -> (Option<KeyId>, Option<Claim>, Option<Box<str>>) {
+pub(super) fn vouched(command: &Command) -> Vouched {
     let key = |by: &Authority| if let Authority::Key(key) = by { Some(*key) } else { None };
     match command {
-        Command::Place { by, claim, client_order_id, .. } => (key(by), *claim, client_order_id.clone()),
-        Command::Exchange { by, .. } => (key(by), None, None),
+        Command::Place { by, claim, client_order_id, signed, order: _ } => Vouched {
+            key: key(by),
+            claim: *claim,
+            client_order_id: client_order_id.clone(),
+            signed: signed.clone(),
+        },
+        Command::Exchange { by, .. } => Vouched { key: key(by), ..Vouched::default() },
         Command::Begin(_)
         | Command::Heartbeat { .. }
         | Command::SwitchFired { .. }
@@ -21,7 +35,7 @@ pub(super) fn vouched(command: &Command) -> (Option<KeyId>, Option<Claim>, Optio
         | Command::ResumeClock
         | Command::AdvanceClock { .. }
         | Command::Identity { .. }
-        | Command::Wallet { .. } => (None, None, None),
+        | Command::Wallet { .. } => Vouched::default(),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use super::codes::{Binder, Code, MarketStatus, OrderStatus, int};
 use super::project::{Change, Posting, Projector, Rare};
-use super::row::{FillRow, OrderRow, Progress, SettlementRow};
+use super::row::{ConversionRow, FillRow, OrderRow, Progress, SettlementRow};
 use crate::exchange::MarketSpec;
 use crate::identity::Permission;
 use crate::types::{MarketId, OrderId, Size, TimeInForce, Timestamp};
+use crate::world::record::Signed;
 use rusqlite::{Connection, Result, params};
 
 /// Inserts rows in the order of their table's columns. Several rows a statement were tried: no faster.
@@ -35,6 +36,7 @@ impl Projector {
         insert(db, "orders", 36, &self.orders, |row, to| bind_order(row, epoch, to))?;
         self.write_claims(db)?;
         self.orders.clear();
+        self.write_signed(db)?;
         self.write_changes(db)?;
         insert(db, "fills", 13, &self.fills, |row, to| bind_fill(row, epoch, to))?;
         self.fills.clear();
@@ -44,6 +46,8 @@ impl Projector {
         self.write_positions(db, epoch)?;
         insert(db, "settlements", 11, &self.settlements, |row, to| bind_settlement(row, epoch, to))?;
         self.settlements.clear();
+        insert(db, "conversions", 8, &self.conversions, |row, to| bind_conversion(row, epoch, to))?;
+        self.conversions.clear();
         self.write_candles(db, epoch)?;
         self.write_hours(db, epoch)?;
         db.prepare_cached("UPDATE meta SET next_sequence = ?, epoch = ?")?
@@ -64,6 +68,15 @@ impl Projector {
         // In the order of the tree, so that one page after the other is written.
         rows.sort_unstable();
         insert(db, "claims", 3, &rows, |row, to| to.ints(*row))
+    }
+
+    fn write_signed(&mut self, db: &Connection) -> Result<()> {
+        let mut statement = db.prepare_cached("INSERT INTO signed_orders VALUES (?, ?, ?, ?, ?)")?;
+        for (order, signed) in self.signed.drain(..) {
+            let Signed { digest, maker, builder, shares } = *signed;
+            statement.execute(params![int(order.0), digest, maker.as_slice(), builder, shares.micros()])?;
+        }
+        Ok(())
     }
 
     fn write_changes(&mut self, db: &Connection) -> Result<()> {
@@ -223,6 +236,11 @@ fn bind_settlement(row: &SettlementRow, epoch: i64, to: &mut Binder<'_, '_>) -> 
     to.ints([row.position, int(row.sequence.0), epoch, i64::from(row.account.0)])?;
     to.ints([i64::from(row.market.0), row.outcome.code(), row.shares.micros(), row.cost.micros()])?;
     to.ints([row.payout.micros(), row.realized.micros(), row.at.millis()])
+}
+
+fn bind_conversion(row: &ConversionRow, epoch: i64, to: &mut Binder<'_, '_>) -> Result<()> {
+    to.ints([epoch, i64::from(row.account.0), int(row.sequence.0), i64::from(row.market.0)])?;
+    to.ints([row.kind.code(), row.shares.micros(), row.dollars.micros(), row.at.millis()])
 }
 
 fn write_rare(db: &Connection, epoch: i64, rare: &Rare) -> Result<()> {

@@ -22,7 +22,9 @@ pub use audit::{AuditReport, Law, Unit, audit};
 pub use codes::{Book, Cause, ClosedBy, MarketStatus, OrderStatus};
 pub use follow::{catch_up, rebuild, run};
 pub use project::Projector;
-pub use row::{Candle, FillRow, OrderRow, Placement, PositionRow, Progress, SettlementRow};
+pub use row::{
+    Candle, ConversionKind, ConversionRow, FillRow, OrderRow, Placement, PositionRow, Progress, SettlementRow,
+};
 pub use writer::Writer;
 
 use crate::types::{Reject, Sequence};

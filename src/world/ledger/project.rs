@@ -5,16 +5,18 @@
 
 use super::cache::Cache;
 use super::codes::{Book, Cause, ClosedBy, Columns, MarketStatus, OrderStatus};
-use super::command::{changed, listed, role, vouched};
+use super::command::{Vouched, changed, listed, role, vouched};
 use super::read::{load_account, load_position};
-use super::row::{Candle, FillRow, OrderRow, Placement, PositionRow, Progress, SettlementRow};
+use super::row::{
+    Candle, ConversionKind, ConversionRow, FillRow, OrderRow, Placement, PositionRow, Progress, SettlementRow,
+};
 use crate::exchange::{Event, Market, MarketSpec, Moved, Party, Placed, Role, Trade};
 use crate::identity::{Key, User};
 use crate::types::{
     AccountId, CloseReason, HOUR_MS, KeyId, MarketId, OrderId, Outcome, Payout, Price, Sequence, Shares,
     Side, Timestamp, TradeId, Usd, UserId, Venue,
 };
-use crate::world::record::{Command, Note, Record};
+use crate::world::record::{Command, Note, Record, Signed};
 use rusqlite::{Connection, Result};
 use std::collections::BTreeMap;
 
@@ -98,12 +100,14 @@ pub struct Projector {
     next_position: i64,
     pub(super) rare: Vec<Rare>,
     pub(super) orders: Vec<OrderRow>,
+    pub(super) signed: Vec<(OrderId, Box<Signed>)>,
     pub(super) changes: BTreeMap<OrderId, Change>,
     pub(super) fills: Vec<FillRow>,
     pub(super) postings: Vec<Posting>,
     pub(super) accounts: Cache<AccountId, AccountNow>,
     pub(super) positions: Cache<(AccountId, MarketId, Outcome), PositionRow>,
     pub(super) settlements: Vec<SettlementRow>,
+    pub(super) conversions: Vec<ConversionRow>,
     pub(super) candles: BTreeMap<(MarketId, i64, i64), Candle>,
     pub(super) purse_hours: BTreeMap<(AccountId, i64), Usd>,
     pub(super) position_hours: BTreeMap<(i64, i64), Shares>,
@@ -132,12 +136,14 @@ impl Projector {
             next_position: position + 1,
             rare: Vec::new(),
             orders: Vec::new(),
+            signed: Vec::new(),
             changes: BTreeMap::new(),
             fills: Vec::new(),
             postings: Vec::new(),
             accounts: Cache::new(),
             positions: Cache::new(),
             settlements: Vec::new(),
+            conversions: Vec::new(),
             candles: BTreeMap::new(),
             purse_hours: BTreeMap::new(),
             position_hours: BTreeMap::new(),
@@ -198,7 +204,8 @@ impl Projector {
                 self.account(db, account)?.reserved +=
                     remaining.notional(Market::in_terms_of(*outcome, *price));
             }
-            Event::Rested { side: Side::Sell, .. } => {}
+            // The tables hold no ticks.
+            Event::Rested { side: Side::Sell, .. } | Event::TicksRefined { .. } => {}
             Event::Closed { order, account, price, outcome, side, unrested, reason, .. } => {
                 self.closed(step, *order, *reason);
                 let account = self.account(db, *account)?;
@@ -211,7 +218,7 @@ impl Projector {
                 let opened = AccountNow {
                     user: *user,
                     venue: *venue,
-                    is_house: role(&record.command, *account) == Role::House,
+                    is_house: role(&record.command, *account) != Role::Trader,
                     opened_at: step.at,
                     granted: Usd::ZERO,
                     withdrawn: Usd::ZERO,
@@ -239,6 +246,7 @@ impl Projector {
             }
             Event::Settled(moved) => self.settled(db, step, moved)?,
             Event::Converted { yes, no } => self.converted(db, step, yes, no)?,
+            Event::Pooled { from, to } => self.pooled(db, step, from, to)?,
             Event::Surrendered { from, to } => {
                 self.moved(db, step, from, ClosedBy::Reset)?;
                 self.moved(db, step, to, ClosedBy::Trade)?;
@@ -249,7 +257,7 @@ impl Projector {
 
     fn placed(&mut self, step: Step, record: &Record, placed: &Placed) {
         // The opening books are placed by the beginning itself.
-        let (key, claim, client_order_id) = vouched(&record.command);
+        let Vouched { key, claim, client_order_id, signed } = vouched(&record.command);
         let now = Progress {
             status: OrderStatus::Open,
             reason: None,
@@ -257,6 +265,7 @@ impl Projector {
             notional: Usd::ZERO,
             fee: Usd::ZERO,
         };
+        self.signed.extend(signed.map(|signed| (placed.order, signed)));
         self.placing = Some(self.orders.len());
         self.orders.push(OrderRow {
             order: placed.order,
@@ -428,9 +437,27 @@ impl Projector {
     fn converted(&mut self, db: &Connection, step: Step, yes: &Moved, no: &Moved) -> Result<()> {
         self.moved(db, step, yes, ClosedBy::Trade)?;
         self.moved(db, step, no, ClosedBy::Trade)?;
-        let cash = yes.cash + no.cash;
-        let lines = [(Book::Purse, yes.account.0, cash), (Book::Collateral, yes.market.0, -cash)];
+        let lines = [
+            (Book::Purse, yes.account.0, yes.cash),
+            (Book::Purse, no.account.0, no.cash),
+            (Book::Collateral, yes.market.0, -(yes.cash + no.cash)),
+        ];
         self.post(step, Cause::Conversion, i64::from(yes.market.0), &lines);
+        if yes.account == no.account {
+            let is_split = yes.shares.is_positive();
+            let kind = if is_split { ConversionKind::Split } else { ConversionKind::Merge };
+            self.conversions.push(ConversionRow::of(step, kind, yes, yes.cash + no.cash));
+        }
+        Ok(())
+    }
+
+    /// One market's part of a conversion.
+    fn pooled(&mut self, db: &Connection, step: Step, from: &Moved, to: &Moved) -> Result<()> {
+        self.moved(db, step, from, ClosedBy::Trade)?;
+        self.moved(db, step, to, ClosedBy::Trade)?;
+        let lines = [(Book::Purse, from.account.0, from.cash), (Book::Purse, to.account.0, to.cash)];
+        self.post(step, Cause::Conversion, i64::from(from.market.0), &lines);
+        self.conversions.push(ConversionRow::of(step, ConversionKind::Convert, from, from.cash));
         Ok(())
     }
 
@@ -445,12 +472,14 @@ impl Projector {
             self.next_position += 1;
         }
         let before = *position;
+        // What shares cost and bring is seen from the holding: a conversion passes it on without cash.
+        let cost = moved.after.cost - before.cost;
         if moved.shares.is_negative() {
             position.sold -= moved.shares;
-            position.received += moved.cash;
+            position.received += moved.after.realized - before.realized - cost;
         } else {
             position.bought += moved.shares;
-            position.paid -= moved.cash;
+            position.paid += cost;
         }
         position.fees += moved.fee;
         position.shares = moved.after.shares;

@@ -1,6 +1,8 @@
 //! The rows of history, as they are written and as they are read.
 
 use super::codes::{ClosedBy, OrderStatus};
+use super::project::Step;
+use crate::exchange::Moved;
 use crate::types::{
     AccountId, CloseReason, KeyId, MarketId, OrderId, OrderKind, Outcome, Price, Sequence, Shares, Side,
     Size, TimeInForce, Timestamp, TradeId, Usd,
@@ -163,6 +165,44 @@ pub struct SettlementRow {
     pub realized: Usd,
     /// When.
     pub at: Timestamp,
+}
+
+/// What became of shares or dollars without a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ConversionKind {
+    /// Dollars became pairs.
+    Split,
+    /// Pairs became dollars.
+    Merge,
+    /// Shares of one market's second outcome became shares of the first outcomes of its group's others.
+    Convert,
+}
+
+/// A conversion on one market.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConversionRow {
+    /// The record it is in.
+    pub sequence: Sequence,
+    /// Whose.
+    pub account: AccountId,
+    /// Which way.
+    pub kind: ConversionKind,
+    /// On which market.
+    pub market: MarketId,
+    /// How many pairs, or shares.
+    pub shares: Shares,
+    /// Cash that came in, or went out if negative.
+    pub dollars: Usd,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl ConversionRow {
+    pub(super) fn of(step: Step, kind: ConversionKind, moved: &Moved, dollars: Usd) -> Self {
+        let shares = if moved.shares.is_negative() { -moved.shares } else { moved.shares };
+        let (account, market) = (moved.account, moved.market);
+        Self { sequence: step.sequence, account, kind, market, shares, dollars, at: step.at }
+    }
 }
 
 /// The trades of one stretch of time, in terms of the first outcome.

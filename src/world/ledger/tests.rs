@@ -289,7 +289,7 @@ fn a_newer_ledger_is_refused_and_left_as_it_is() {
     drop(newer);
     let before = std::fs::read(&path).expect("bytes");
     let refused = Writer::open(&path);
-    assert!(matches!(refused, Err(LedgerError::Newer { found: 99, known: 2 })), "{refused:?}");
+    assert!(matches!(refused, Err(LedgerError::Newer { found: 99, known: 3 })), "{refused:?}");
     assert_eq!(std::fs::read(&path).expect("bytes"), before);
 }
 

@@ -10,8 +10,11 @@ use rusqlite_migration::{M, Migrations};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const STEPS: &[M<'static>] =
-    &[M::up(include_str!("schema/001_init.sql")), M::up(include_str!("schema/002_people.sql"))];
+const STEPS: &[M<'static>] = &[
+    M::up(include_str!("schema/001_init.sql")),
+    M::up(include_str!("schema/002_people.sql")),
+    M::up(include_str!("schema/003_signed.sql")),
+];
 /// How long a writer waits for another process, such as an audit, to let go.
 const BUSY: Duration = Duration::from_secs(1);
 

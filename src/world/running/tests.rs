@@ -40,9 +40,11 @@ fn start(disk: &Arc<SimDisk>) -> World {
         seed: None,
         gates: GateChange::default(),
         jwt_secret: None,
+        master_key: None,
         tape_keep: 0,
     };
-    let places = Places::on(disk.shared()).expect("a temporary directory");
+    let vault = Vault::passing(None).expect("random bytes");
+    let places = Places::on(disk.shared(), vault).expect("a temporary directory");
     World::start_on(places, false, options).expect("the disk works")
 }
 
@@ -220,11 +222,14 @@ fn after_a_reset_the_hub_tells_of_the_new_books() {
         limit: before[0].0,
         tif: TimeInForce::Gtc,
         post_only: false,
-        terms: Terms { notional_min: Usd::ZERO, gtd_lead_ms: 0, may_sell_dust: true },
+        terms: Terms::PLAIN,
     };
     assert!(
-        ask(&world, Command::Place { by: Authority::System, order, claim: None, client_order_id: None })
-            .is_ok()
+        ask(
+            &world,
+            Command::Place { by: Authority::System, order, claim: None, client_order_id: None, signed: None }
+        )
+        .is_ok()
     );
     let update = updates.blocking_recv().expect("it was told");
     let (_, bids) = world.mailbox().ask(Bids).expect("it answers");

@@ -2,7 +2,7 @@
 
 use crate::exchange::{Grid, MarketSpec};
 use crate::types::{
-    AccountId, MarketId, NewOrder, OrderKind, Outcome, Price, Shares, Side, Size, Terms, TimeInForce, Usd,
+    AccountId, MarketId, NewOrder, OrderKind, Outcome, Price, Shares, Side, Size, Terms, TimeInForce,
 };
 
 /// What was quoted when a market was recorded, in terms of the first outcome.
@@ -22,7 +22,7 @@ const LEVELS: [i64; 5] = [200, 400, 800, 1_600, 3_200];
 const GAP: u16 = 3;
 
 /// The terms of the house's own orders.
-pub(crate) const HOUSE_TERMS: Terms = Terms { notional_min: Usd::ZERO, gtd_lead_ms: 0, may_sell_dust: true };
+pub(crate) const HOUSE_TERMS: Terms = Terms::PLAIN;
 
 /// The house's orders on a market. It offers the first outcome by bidding for the second, so it needs no shares.
 pub(super) fn opening(

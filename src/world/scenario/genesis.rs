@@ -5,7 +5,7 @@ use super::personas::{Persona, expand};
 use super::{Scenario, books};
 use crate::exchange::{Command, Limits, MarketSpec, OpenAccount, Role};
 use crate::identity::{Identity, User};
-use crate::types::{AccountId, MarketId, NewOrder, Timestamp, Usd, UserId, Venue};
+use crate::types::{AccountId, Address, MarketId, NewOrder, Timestamp, Usd, UserId, Venue};
 use serde::{Deserialize, Serialize};
 
 /// What an account is for, seen from its user.
@@ -19,6 +19,8 @@ pub enum Purse {
     Main,
     /// PolySimulator's sandbox wallets, the user's first being 1.
     Sandbox(u32),
+    /// A wallet on Polymarket that is not derived from the address that signs for it.
+    Pot(Address),
 }
 
 /// The opening cash of accounts that every user has, besides the plan's.
@@ -28,6 +30,10 @@ pub struct Opening {
     pub main: Usd,
     /// Of [`Purse::Kalshi`], in micro-dollars.
     pub kalshi: Usd,
+    /// Of [`Purse::Polymarket`] when its owner comes with a wallet, and of [`Purse::Pot`], in micro-dollars.
+    pub wallet: Usd,
+    /// Whether wallets are let in that nobody has seen before.
+    pub strangers: bool,
 }
 
 impl Opening {
@@ -54,6 +60,8 @@ pub struct SystemAccounts {
     pub noise: AccountId,
     /// Takes at random on Kalshi.
     pub noise_kalshi: AccountId,
+    /// Converts shares of neg-risk groups.
+    pub adapter: AccountId,
 }
 
 /// Rolling windows on one asset.
@@ -139,6 +147,7 @@ impl Genesis {
             house_kalshi: open(house, Venue::Kalshi, Role::House, Usd::ZERO),
             noise: open(noise, Venue::Polymarket, Role::Trader, NOISE_CASH),
             noise_kalshi: open(noise, Venue::Kalshi, Role::Trader, NOISE_CASH),
+            adapter: open(house, Venue::Polymarket, Role::Adapter, Usd::ZERO),
         };
     }
 

@@ -3,8 +3,10 @@
 use super::books::Quotes;
 use super::{Scenario, ScenarioError};
 use crate::exchange::{FeeSchedule, MarketFacts, MarketSpec, Settlement, TickRange};
-use crate::types::{DAY_MS, Outcome, Payout, Price, Shares, Timestamp, Usd, Venue, parse_truncated};
+use crate::types::{DAY_MS, GroupId, Outcome, Payout, Price, Shares, Timestamp, Usd, Venue, parse_truncated};
+use alloy_primitives::keccak256;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 
 const POLYMARKET: &str = include_str!("../../../fixtures/markets/polymarket.jsonl");
 const KALSHI: &str = include_str!("../../../fixtures/markets/kalshi.jsonl");
@@ -29,6 +31,8 @@ struct PolymarketLine {
     event_title: String,
     group_item_title: Option<String>,
     neg_risk: bool,
+    neg_risk_market_id: Option<String>,
+    gamma_id: String,
     tick_size: String,
     min_order_size: String,
     start_date: String,
@@ -77,6 +81,11 @@ pub(super) fn load(scenario: &Scenario, at: Timestamp) -> Result<Vec<(MarketSpec
         };
         all.extend::<Vec<_>>(found.map_err(|error| ScenarioError::Invalid(format!("{name}: {error}")))?);
     }
+    let mut groups = BTreeMap::new();
+    for (spec, _) in all.iter_mut().filter(|(spec, _)| spec.facts.neg_risk) {
+        let next = GroupId(u32::try_from(groups.len() + 1).expect("BUG: four billion groups"));
+        spec.group = Some(*groups.entry(spec.facts.neg_risk_id.clone()).or_insert(next));
+    }
     Ok(all)
 }
 
@@ -99,6 +108,7 @@ fn polymarket(
     at: Timestamp,
 ) -> Result<(MarketSpec, Quotes), String> {
     let step = units(&line.tick_size)?;
+    let neg_risk_id = line.neg_risk_market_id.unwrap_or_else(|| keccak256(&line.event_slug).to_string());
     let resolved = if line.closed { Some(winner(&line.outcome_prices)?) } else { None };
     let (opened_at, recorded_end) = (moment(&line.start_date)?, moment(&line.end_date)?);
     let ends_at = if line.closed { recorded_end } else { shifted(recorded_end, at) };
@@ -118,6 +128,7 @@ fn polymarket(
         ends_at: Some(ends_at),
         reference: quotes.last,
         resolved,
+        group: None,
         facts: MarketFacts {
             condition_id: line.condition_id,
             question_id: line.question_id,
@@ -129,6 +140,8 @@ fn polymarket(
             event: [line.event_slug.clone(), line.event_slug, line.event_title],
             group_title: line.group_item_title.unwrap_or_default(),
             neg_risk: line.neg_risk,
+            neg_risk_id: if line.neg_risk { neg_risk_id } else { String::new() },
+            gamma_id: line.gamma_id,
             opened_at,
             ends_at: Some(ends_at),
             volume_total: Usd::from_micros(scaled(&line.volume)?),
@@ -160,6 +173,7 @@ fn kalshi(scenario: &Scenario, line: KalshiLine, at: Timestamp) -> Result<(Marke
         ends_at: Some(ends_at),
         reference: quotes.last,
         resolved: None,
+        group: None,
         facts: MarketFacts {
             slug: line.ticker.to_ascii_lowercase(),
             condition_id: line.ticker,
@@ -171,6 +185,8 @@ fn kalshi(scenario: &Scenario, line: KalshiLine, at: Timestamp) -> Result<(Marke
             event: [line.event_ticker.clone(), line.event_ticker, line.event_title.unwrap_or(line.title)],
             group_title: line.yes_sub_title,
             neg_risk: false,
+            neg_risk_id: String::new(),
+            gamma_id: String::new(),
             opened_at: moment(&line.open_time)?,
             ends_at: Some(ends_at),
             volume_total: Usd::from_micros(scaled(&line.volume_fp)?),

@@ -53,6 +53,9 @@ pub struct Scenario {
     /// Files of markets: `builtin:polymarket`, `builtin:kalshi`, or paths beside the scenario.
     pub markets: Vec<String>,
     opening_cash: Dollars,
+    /// Whether wallets are let in that nobody has seen before.
+    #[serde(default = "yes")]
+    strangers: bool,
     /// A persona's MAIN wallet, which trades on the web only.
     main_cash: Dollars,
     gates: Gates,
@@ -318,7 +321,12 @@ pub fn resolve(
         is_virtual,
         identity,
         limits: scenario.limits(),
-        opening: Opening { main: scenario.main_cash.0, kalshi: scenario.opening_cash.0 },
+        opening: Opening {
+            main: scenario.main_cash.0,
+            kalshi: scenario.opening_cash.0,
+            wallet: scenario.opening_cash.0,
+            strangers: scenario.strangers,
+        },
         accounts: Vec::new(),
         system: SystemAccounts::default(),
         owners: Vec::new(),

@@ -155,6 +155,7 @@ pub(super) fn admit(identity: &mut Identity, rules: &UserRules, persona: &Person
         plan: rules.plan,
         allowlisted: rules.allowlisted,
         flagged: false,
+        wallet: Some(persona.address.parse().expect("BUG: an address that was just written")),
         admin: rules.admin,
         deleted: false,
         cohorts: rules.cohort.iter().cloned().collect(),
@@ -178,6 +179,7 @@ pub(super) fn admit(identity: &mut Identity, rules: &UserRules, persona: &Person
         expires_at: if kind == KeyRules::Expired { Some(at.plus_millis(-DAY_MS)) } else { beta_until },
         beta_until,
         successor: None,
+        wallet: None,
     });
 }
 

@@ -7,7 +7,7 @@ use super::{Scenario, Spot};
 use crate::exchange::{self, FeeSchedule, MarketFacts, MarketSpec, Settlement, TickRange, Window};
 use crate::types::{MarketId, Outcome, Payout, Price, Shares, Side, Timestamp, Usd, index};
 use crate::world::record::{Command, Roll};
-use alloy_primitives::{U256, keccak256};
+use alloy_primitives::{B256, U256, keccak256};
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, OnceLock};
@@ -162,7 +162,8 @@ fn window(seed: u64, series: &Series, starts_at: Timestamp) -> Option<MarketSpec
     let length = interval_ms(interval)?;
     let strike = Spot::of(seed, asset)?.at(starts_at);
     let slug = format!("{}-updown-{}-{}", asset.to_lowercase(), interval.to_lowercase(), starts_at.seconds());
-    let condition_id = keccak256([&seed.to_be_bytes(), slug.as_bytes()].concat()).to_string();
+    let condition = keccak256([&seed.to_be_bytes(), slug.as_bytes()].concat());
+    let condition_id = condition.to_string();
     let ends_at = starts_at.plus_millis(length);
     let token_ids = ["UP", "DOWN"].map(|outcome| token_id(&condition_id, outcome));
     Some(MarketSpec {
@@ -175,6 +176,7 @@ fn window(seed: u64, series: &Series, starts_at: Timestamp) -> Option<MarketSpec
         ends_at: Some(ends_at),
         reference: None,
         resolved: None,
+        group: None,
         facts: MarketFacts {
             question_id: condition_id.clone(),
             condition_id,
@@ -186,6 +188,8 @@ fn window(seed: u64, series: &Series, starts_at: Timestamp) -> Option<MarketSpec
             slug,
             group_title: String::new(),
             neg_risk: false,
+            neg_risk_id: String::new(),
+            gamma_id: gamma_id(&condition),
             opened_at: starts_at,
             ends_at: Some(ends_at),
             volume_total: Usd::ZERO,
@@ -199,6 +203,12 @@ fn window(seed: u64, series: &Series, starts_at: Timestamp) -> Option<MarketSpec
             }),
         },
     })
+}
+
+/// A number like Gamma's, out of the reach of those that were recorded.
+fn gamma_id(condition: &B256) -> String {
+    let number = condition[..6].iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+    (number | 1 << 40).to_string()
 }
 
 /// SHA-256 of condition id and outcome, read as a 256-bit number, in decimal.

@@ -21,6 +21,8 @@ struct UserClaims {
     by_key: BTreeMap<[u8; 16], Claimed>,
     /// The oldest first.
     ages: VecDeque<(Timestamp, [u8; 16])>,
+    /// Whether one was ever let go of.
+    has_forgotten: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,6 +54,12 @@ impl Claims {
         }
     }
 
+    /// Whether every claim that a user ever made is still there.
+    pub(super) fn remembers_all(&self, user: UserId, at: Timestamp) -> bool {
+        let is_young = |(then, _): &(Timestamp, [u8; 16])| then.plus_millis(KEPT_MS) > at;
+        self.users.get(&user).is_none_or(|own| !own.has_forgotten && own.ages.front().is_none_or(is_young))
+    }
+
     /// Binds a claim to its order, and lets go of what is too old or too much.
     pub(super) fn remember(&mut self, user: UserId, claim: &Claim, order: OrderId, at: Timestamp) {
         let claims = self.users.entry(user).or_default();
@@ -64,6 +72,7 @@ impl Claims {
         while claims.ages.len() > KEPT_MAX
             || claims.ages.front().is_some_and(|(then, _)| then.plus_millis(KEPT_MS) <= at)
         {
+            claims.has_forgotten = true;
             if let Some((then, key)) = claims.ages.pop_front()
                 // The key may have been used again since: then its newer claim stays.
                 && claims.by_key.get(&key).is_some_and(|claimed| claimed.at <= then)

@@ -3,8 +3,8 @@
 use super::State;
 use super::wallets::WalletCommand;
 use crate::exchange::{self, Event};
-use crate::identity::{self, Permission, Tier};
-use crate::types::{AccountId, KeyFailure, Reject, Timestamp, Usd, UserId};
+use crate::identity::{self, Permission, Scheme, Tier};
+use crate::types::{AccountId, Address, KeyFailure, Reject, Timestamp, Usd, UserId};
 use crate::world::record::{Authority, Note, Receipt};
 use crate::world::scenario::Purse;
 use std::sync::Arc;
@@ -30,6 +30,10 @@ impl State {
         Done { events, notes }: Done<'_>,
     ) -> Result<Receipt, Reject> {
         let decided = self.identity.decide(at, command)?;
+        let is_stranger = !decided.is_empty() && matches!(command, identity::Command::JoinWallet(_));
+        if is_stranger && !self.about.opening.strangers {
+            return Err(Reject::NotEntitled);
+        }
         let joined = decided.iter().find_map(|event| {
             if let identity::Event::UserJoined(user, _) = event { Some(*user) } else { None }
         });
@@ -69,10 +73,12 @@ impl State {
 
     /// The opening cash that a key's tier brings with it: nothing for one that only reads.
     fn baseline_of(&self, key: &identity::Key) -> Usd {
-        if key.permissions.include(Permission::Trade) {
-            self.identity.tiers().of(key.tier).baseline
-        } else {
-            Usd::ZERO
+        if !key.permissions.include(Permission::Trade) {
+            return Usd::ZERO;
+        }
+        match key.scheme {
+            Scheme::Polysim | Scheme::Parsec | Scheme::Papi => self.identity.tiers().of(key.tier).baseline,
+            Scheme::Clob => self.about.opening.wallet,
         }
     }
 
@@ -143,6 +149,9 @@ impl State {
         let (user, tier) = self.who(by, at)?;
         match command {
             WalletCommand::Open { label } => self.open_sandbox(at, (user, tier), label.as_deref(), done),
+            WalletCommand::OpenPot { maker, signature_type } => {
+                self.open_pot(at, user, (*maker, *signature_type), done)
+            }
             WalletCommand::Label(purse, label) => {
                 self.wallets.get(user, *purse).ok_or(Reject::WalletNotFound)?;
                 Arc::make_mut(&mut self.wallets).label(user, *purse, label.as_deref());
@@ -152,6 +161,37 @@ impl State {
             WalletCommand::Archive(purse) => self.archive(at, user, *purse, done),
             WalletCommand::Reset(purse) => self.reset_wallet(at, (user, tier), *purse, done),
         }
+    }
+
+    /// A purse for a wallet that is not derived from the one that signs for it (design §7). It is asked for with every
+    /// order, and opened with the first.
+    fn open_pot(
+        &mut self,
+        at: Timestamp,
+        user: UserId,
+        (maker, signature_type): (Address, u8),
+        Done { events, notes }: Done<'_>,
+    ) -> Result<Receipt, Reject> {
+        // Another's wallet is no pot of anybody's.
+        if self.identity.by_wallet(maker).is_some() {
+            return Err(Reject::BadSignature);
+        }
+        let purse = Purse::Pot(maker);
+        if self.wallets.get(user, purse).is_none() {
+            self.wallets.has_room_for_pot(user)?;
+            let cash = self.about.opening.wallet;
+            let opening = exchange::OpenAccount {
+                user,
+                venue: crate::types::Venue::Polymarket,
+                role: exchange::Role::Trader,
+                cash,
+            };
+            let account = self.open_account(at, opening, events)?;
+            Arc::make_mut(&mut self.wallets).open((user, purse), account, cash, at);
+            notes.push(Note::WalletOpened { user, purse, account });
+        }
+        Arc::make_mut(&mut self.wallets).use_maker(user, signature_type, maker);
+        Ok(Receipt::Opened(purse))
     }
 
     fn open_sandbox(
@@ -209,7 +249,7 @@ impl State {
         let rules = self.identity.tiers().of(tier);
         // How many resets are counted; none where they are not.
         let most = match purse {
-            Purse::Kalshi => return Err(Reject::WrongWalletKind),
+            Purse::Kalshi | Purse::Pot(_) => return Err(Reject::WrongWalletKind),
             Purse::Main => rules.main_resets_max,
             Purse::Polymarket | Purse::Sandbox(_) if tier == Tier::Free => return Err(Reject::PlanExhausted),
             Purse::Polymarket | Purse::Sandbox(_) => None,
@@ -242,10 +282,13 @@ impl State {
     /// the limits in force; none where no key vouches.
     pub(super) fn vouch_trade(&self, by: Authority, at: Timestamp) -> Result<Option<Tier>, Reject> {
         self.vouch(by, at)?;
-        let Authority::Key(key) = by else { return Ok(None) };
-        let caller = self.identity.speaks_for(key, at);
+        let Authority::Key(id) = by else { return Ok(None) };
+        let caller = self.identity.speaks_for(id, at);
         let trades = caller.filter(|caller| caller.permissions.include(Permission::Trade));
-        trades.map(|caller| Some(caller.tier)).ok_or(Reject::TradeNotAllowed)
+        let tier = trades.map(|caller| caller.tier).ok_or(Reject::TradeNotAllowed)?;
+        // A wallet's key has no plan's limits.
+        let is_wallets = self.identity.key(id).is_some_and(|key| key.scheme == Scheme::Clob);
+        Ok((!is_wallets).then_some(tier))
     }
 
     /// Whether whoever vouches for a command may still do so.

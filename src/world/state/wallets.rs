@@ -1,12 +1,14 @@
 //! Which account each user has for which purpose, and what PolySimulator's wallets are called (§14).
 
-use crate::types::{AccountId, DAY_MS, Reject, Timestamp, Usd, UserId, index};
+use crate::types::{AccountId, Address, DAY_MS, Reject, Timestamp, Usd, UserId, index};
 use crate::world::scenario::{Genesis, Purse};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Sandbox wallets one user may ever make: each is an account, of which a world has only so many.
 const SANDBOXES_EVER_MAX: u32 = 200;
+/// Wallets besides its derived ones that one address may ever sign for.
+const POTS_MAX: u32 = 16;
 /// The stretch of time in which resets of a MAIN wallet are counted: 30 days.
 const RESETS_COUNTED_MS: i64 = 30 * DAY_MS;
 
@@ -17,6 +19,13 @@ pub enum WalletCommand {
     Open {
         /// What it is called, at most 64 characters.
         label: Option<String>,
+    },
+    /// A purse for a wallet that is not derived from the one that signs for it, unless there is one.
+    OpenPot {
+        /// The wallet.
+        maker: Address,
+        /// How orders for it are signed (polymarket-clob.md §4.4).
+        signature_type: u8,
     },
     /// Another name, or none.
     Label(Purse, Option<String>),
@@ -60,6 +69,14 @@ pub struct Wallets {
     all: BTreeMap<(UserId, Purse), Wallet>,
     /// Accounts that trade nothing.
     shut: BTreeMap<AccountId, Shut>,
+    /// Whose each account is, and what for.
+    owners: BTreeMap<AccountId, (UserId, Purse)>,
+    /// Who signs for each pot, the first of them first.
+    signers: BTreeMap<Address, Vec<UserId>>,
+    /// The wallet that an account's last signed order was for.
+    faces: BTreeMap<AccountId, Address>,
+    /// The pot that a user took last with a signature type.
+    makers: BTreeMap<(UserId, u8), Address>,
 }
 
 /// Why an account trades nothing.
@@ -121,6 +138,47 @@ impl Wallets {
         Err(Reject::PlanExhausted)
     }
 
+    /// Whose an account is, and what for; none for the world's own.
+    #[must_use]
+    pub fn whose(&self, account: AccountId) -> Option<(UserId, Purse)> {
+        self.owners.get(&account).copied()
+    }
+
+    /// Who signs for a wallet that is derived from nobody's, the first of them first.
+    #[must_use]
+    pub fn signers_of_pot(&self, maker: Address) -> &[UserId] {
+        self.signers.get(&maker).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The wallet that an account's last signed order was for: one account may be several wallets'.
+    #[must_use]
+    pub fn face(&self, account: AccountId) -> Option<Address> {
+        self.faces.get(&account).copied()
+    }
+
+    pub(super) fn show(&mut self, account: AccountId, maker: Address) {
+        self.faces.insert(account, maker);
+    }
+
+    /// The pot that a user took last with a signature type, if it took one.
+    #[must_use]
+    pub fn maker(&self, user: UserId, signature_type: u8) -> Option<Address> {
+        self.makers.get(&(user, signature_type)).copied()
+    }
+
+    pub(super) fn use_maker(&mut self, user: UserId, signature_type: u8, maker: Address) {
+        self.makers.insert((user, signature_type), maker);
+    }
+
+    /// Whether a user may have one more pot.
+    pub(super) fn has_room_for_pot(&self, user: UserId) -> Result<(), Reject> {
+        let pots = self.of_user(user).filter(|(purse, _)| matches!(purse, Purse::Pot(_))).count();
+        if u32::try_from(pots).is_ok_and(|pots| pots < POTS_MAX) {
+            return Ok(());
+        }
+        Err(Reject::LimitReached(format!("{POTS_MAX} wallets of one signer")))
+    }
+
     /// A wallet that is in use.
     pub(super) fn in_use(&self, user: UserId, purse: Purse) -> Result<&Wallet, Reject> {
         let wallet = self.get(user, purse).filter(|wallet| wallet.archived_at.is_none());
@@ -140,6 +198,10 @@ impl Wallets {
         if whose.1 == Purse::Main {
             self.shut.insert(account, Shut::Main);
         }
+        if let Purse::Pot(maker) = whose.1 {
+            self.signers.entry(maker).or_default().push(whose.0);
+        }
+        self.owners.insert(account, whose);
         self.all.insert(whose, wallet);
     }
 

@@ -17,6 +17,7 @@ fn record(sequence: u64, bytes: usize) -> Record {
         order: golden::order(),
         claim: None,
         client_order_id: Some(words.into()),
+        signed: None,
     };
     let notes = vec![Note::ClockPaused(true)];
     let at = Timestamp::from_millis(i64::try_from(sequence).expect("small"));

@@ -6,19 +6,15 @@ mod polymarket;
 
 use super::call::{Visit, socket};
 use crate::http::{Endpoint, Incoming, Socket};
+use crate::service::ear::{Ear, Heard};
 use crate::service::streams::{FollowedMarket, News};
-use crate::service::{Fill, MarketUpdate, Notice, Service};
-use crate::types::{MarketId, Reject};
-use actix_web::rt::task::JoinHandle;
+use crate::service::{Fill, MarketUpdate, Notice, Service, UserNews};
+use crate::types::Reject;
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{broadcast, mpsc};
-
-/// News that may wait for one socket, besides what waits in the hub.
-const EAR_MAX: usize = 64;
 
 const POLICY: u16 = 1008;
 const GOING_AWAY: u16 = 1001;
@@ -99,13 +95,13 @@ trait Channel {
 
 /// What a socket hears besides markets. Notices come first, before anyone is looked up: a reset in between must close it,
 /// or it would go on with what is somebody else's.
-type Listening = (broadcast::Receiver<Notice>, Option<broadcast::Receiver<Arc<Fill>>>);
+type Listening = (broadcast::Receiver<Notice>, Option<broadcast::Receiver<Arc<UserNews>>>);
 
 /// Serves a channel until its socket or the server ends.
 async fn pump(mut socket: Socket, opening: Step, (mut notices, fills): Listening, mut channel: impl Channel) {
-    let mut ear = Ear::new();
+    let mut ear = Ear::default();
     if let Some(fills) = fills {
-        ear.listen_to_fills(fills);
+        ear.listen_to_user(fills);
     }
     let mut step = opening;
     loop {
@@ -131,7 +127,13 @@ async fn pump(mut socket: Socket, opening: Step, (mut notices, fills): Listening
             },
             heard = ear.next() => match heard {
                 Heard::Update(update) => channel.updated(&update).await,
-                Heard::Fill(fill) => channel.filled(&fill),
+                Heard::News(news) => match &*news {
+                    UserNews::Filled(fill) => channel.filled(fill),
+                    // What becomes of orders without a trade is not told on these sockets.
+                    UserNews::Accepted(_) | UserNews::Ended(_) => Step::nothing(),
+                },
+                // No channel here asks for it.
+                Heard::Listed(_) => Step::nothing(),
                 Heard::Behind => Step::end(TOO_SLOW),
                 Heard::Silence => Step::end(STOPPING),
             },
@@ -145,77 +147,6 @@ async fn until(deadline: Option<tokio::time::Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-}
-
-/// Something a socket's task hears.
-pub(super) enum Heard {
-    Update(Arc<MarketUpdate>),
-    Fill(Arc<Fill>),
-    /// The hub did not wait any longer.
-    Behind,
-    /// The hub is gone.
-    Silence,
-}
-
-/// What one socket listens to, gathered in one place. The socket's task owns it; when it ends, so do all.
-pub(super) struct Ear {
-    heard: mpsc::Receiver<Heard>,
-    to: mpsc::Sender<Heard>,
-    markets: BTreeMap<MarketId, Listener>,
-    fills: Option<Listener>,
-}
-
-/// A task that passes news on. Dropping it ends the task.
-struct Listener(JoinHandle<()>);
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl Ear {
-    pub(super) fn new() -> Self {
-        let (to, heard) = mpsc::channel(EAR_MAX);
-        Self { heard, to, markets: BTreeMap::new(), fills: None }
-    }
-
-    pub(super) fn listen(&mut self, market: MarketId, updates: broadcast::Receiver<Arc<MarketUpdate>>) {
-        self.markets.insert(market, pass_on(updates, self.to.clone(), Heard::Update));
-    }
-
-    fn listen_to_fills(&mut self, fills: broadcast::Receiver<Arc<Fill>>) {
-        self.fills = Some(pass_on(fills, self.to.clone(), Heard::Fill));
-    }
-
-    fn forget(&mut self, market: MarketId) {
-        self.markets.remove(&market);
-    }
-
-    pub(super) async fn next(&mut self) -> Heard {
-        self.heard.recv().await.expect("BUG: the ear's own sender is gone")
-    }
-}
-
-/// Passes news on in order. A socket that does not take them holds its listeners up until the hub has no more room
-/// for them; then it is told that it is behind.
-fn pass_on<News: Clone + Send + 'static>(
-    mut from: broadcast::Receiver<News>,
-    to: mpsc::Sender<Heard>,
-    wrap: fn(News) -> Heard,
-) -> Listener {
-    Listener(actix_web::rt::spawn(async move {
-        loop {
-            let (heard, is_last) = match from.recv().await {
-                Ok(news) => (wrap(news), false),
-                Err(RecvError::Lagged(_)) => (Heard::Behind, true),
-                Err(RecvError::Closed) => (Heard::Silence, true),
-            };
-            if to.send(heard).await.is_err() || is_last {
-                return;
-            }
-        }
-    }))
 }
 
 /// Takes an update in. None if it says nothing new; else whether its frame may be shared with other sockets.

@@ -2,9 +2,10 @@
 
 use super::super::markets::by_condition;
 use super::{
-    Channel, Ear, NO_GOOD_TOKEN, NO_SEAT, NotAList, Step, Visit, frames, ids, json as bytes, now_ms, pump,
+    Channel, NO_GOOD_TOKEN, NO_SEAT, NotAList, Step, Visit, frames, ids, json as bytes, now_ms, pump,
     take_in, token_holder,
 };
+use crate::service::ear::{Ear, Source};
 use crate::service::streams::FollowedMarket;
 use crate::service::{Fill, MarketUpdate, Service};
 use crate::types::{MarketId, OrderKind, Reject, Venue};
@@ -37,7 +38,7 @@ pub(super) async fn serve(visit: Visit, kind: Kind) {
         return socket.close(NO_SEAT.code, NO_SEAT.reason).await;
     };
     let connected = json!({"type": "connected", "user_id": caller.user, "protocol_version": PROTOCOL});
-    let fills = (kind == Kind::Executions).then(|| service.fills_of(&caller));
+    let fills = (kind == Kind::Executions).then(|| service.news_of(&caller));
     let channel = Native { service, kind, markets: Vec::new() };
     pump(socket, Step::send(&connected), (notices, fills), channel).await;
 }
@@ -148,7 +149,7 @@ impl Native {
     fn unsubscribe(&mut self, ids: &[&str], ear: &mut Ear) -> Step {
         for market in &self.markets {
             if ids.contains(&market.spec.facts.condition_id.as_str()) {
-                ear.forget(market.market);
+                ear.forget(Source::Market(market.market));
             }
         }
         self.markets.retain(|market| !ids.contains(&market.spec.facts.condition_id.as_str()));

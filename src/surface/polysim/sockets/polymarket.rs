@@ -2,9 +2,10 @@
 
 use super::super::markets::by_condition;
 use super::{
-    Channel, Ear, End, NO_GOOD_TOKEN, NO_SEAT, NotAList, POLICY, Step, Visit, frames, ids, now_ms, pump,
-    take_in, token_holder,
+    Channel, End, NO_GOOD_TOKEN, NO_SEAT, NotAList, POLICY, Step, Visit, frames, ids, now_ms, pump, take_in,
+    token_holder,
 };
+use crate::service::ear::{Ear, Source};
 use crate::service::streams::{FollowedMarket, SocketSeat};
 use crate::service::{Caller, Fill, MarketUpdate, Service};
 use crate::types::{MarketId, Outcome, Reject, Sequence, Venue};
@@ -42,7 +43,7 @@ pub(super) async fn serve(visit: Visit, kind: Kind) {
     let Some(seat) = seat else {
         return socket.close(NO_SEAT.code, NO_SEAT.reason).await;
     };
-    let fills = caller.as_ref().filter(|_| kind == Kind::User).map(|caller| service.fills_of(caller));
+    let fills = caller.as_ref().filter(|_| kind == Kind::User).map(|caller| service.news_of(caller));
     let channel = Polymarket {
         service,
         kind,
@@ -176,7 +177,7 @@ impl Polymarket {
             return Some(complaint("MAX_WS_EXCEEDED", NO_SEAT.reason).then(NO_SEAT));
         };
         if self.kind == Kind::User {
-            ear.listen_to_fills(self.service.fills_of(&caller));
+            ear.listen_to_user(self.service.news_of(&caller));
         }
         self.seat = seat;
         self.caller = Some(caller);
@@ -261,7 +262,7 @@ impl Polymarket {
         self.followed.retain(|market, _| {
             let is_wanted = Outcome::BOTH.iter().any(|outcome| tokens.contains_key(&(*market, *outcome)));
             if !is_wanted {
-                ear.forget(*market);
+                ear.forget(Source::Market(*market));
             }
             is_wanted
         });

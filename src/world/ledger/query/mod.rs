@@ -6,16 +6,18 @@ mod equity;
 mod orders;
 mod positions;
 mod prices;
+mod signed;
 
 pub use equity::{EquityPoint, equity};
 pub use orders::{
-    Claimed, FillFilter, OrderFilter, Whose, claimed, client_order_id, count_fills, count_orders, fills,
-    order, orders,
+    Claimed, FillFilter, OrderFilter, Whose, claimed, client_order_id, count_fills, count_orders, fill,
+    fills, key_of, order, orders,
 };
 pub use positions::{
     SettlementFilter, TradeStats, closed_positions, position_ids, positions, settlements, trade_stats,
 };
 pub use prices::{Traded, candles, price_before, price_points, traded, volume_since};
+pub use signed::{conversions, signed};
 
 use crate::types::{Timestamp, index};
 // Whoever asks need not know what keeps history.

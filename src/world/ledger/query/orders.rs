@@ -1,7 +1,9 @@
 //! Orders and fills.
 
 use super::{Where, epoch, id_at, page};
-use crate::types::{AccountId, CloseReason, MarketId, OrderId, OrderKind, Outcome, Side, Timestamp, TradeId};
+use crate::types::{
+    AccountId, CloseReason, KeyId, MarketId, OrderId, OrderKind, Outcome, Side, Timestamp, TradeId,
+};
 use crate::world::ledger::codes::{Code, Columns, OrderStatus, int};
 use crate::world::ledger::flush::claim_digest;
 use crate::world::ledger::read::{FILL, ORDER, read_fill, read_order};
@@ -279,6 +281,25 @@ pub fn fills(db: &Connection, filter: &FillFilter) -> Result<Vec<FillRow>> {
         |stream, limit, offset| of(Some((condition, stream)), limit, offset),
         |row| int(row.trade.0) * 2 + row.is_taker.code(),
     )
+}
+
+/// One side of a trade.
+///
+/// # Errors
+/// The database's, also if there is no such trade.
+pub fn fill(db: &Connection, trade: TradeId, is_taker: bool) -> Result<FillRow> {
+    let mut statement = db.prepare_cached(&format!("SELECT {FILL} FROM fills WHERE id = ?"))?;
+    statement.query_row([int(trade.0) * 2 + is_taker.code()], read_fill)
+}
+
+/// The key that vouched for an order, if one did.
+///
+/// # Errors
+/// The database's.
+pub fn key_of(db: &Connection, order: OrderId) -> Result<Option<KeyId>> {
+    let mut statement = db.prepare_cached("SELECT key FROM orders WHERE id = ?")?;
+    let found = statement.query_row([int(order.0)], |row| row.get::<_, Option<u32>>(0)).optional()?;
+    Ok(found.flatten().map(KeyId))
 }
 
 /// How many fills a filter lets through, its limit and offset aside.

@@ -158,20 +158,31 @@ impl World {
                 exchange::Command::ResetAccount { account, cash, house: self.state.system().house }
             }
             93 => {
-                let payout = if self.flip() { Payout::Split } else { Payout::Winner(self.outcome()) };
+                // A winner would end its whole group at once, and with it most of what trades here.
+                let is_grouped =
+                    self.state.exchange().market(market).is_some_and(|market| market.spec.group.is_some());
+                let payout = match (is_grouped, self.flip()) {
+                    (true, _) => Payout::Winner(Outcome::No),
+                    (false, true) => Payout::Split,
+                    (false, false) => Payout::Winner(self.outcome()),
+                };
                 exchange::Command::Resolve { market, payout }
             }
             94 => {
                 let spec = self.state.exchange().market(market).expect("it trades").spec.clone();
                 exchange::Command::ListMarket(Box::new((*spec).clone()))
             }
-            95 => return Command::Heartbeat { by, account, until: self.at.plus_millis(5_000) },
+            95 => return Command::Heartbeat { by, account, until: self.at.plus_millis(5_000), after: None },
             96..=97 => return Command::SwitchFired { account },
             98 => {
                 let due = self.state.exchange().next_expiry();
                 let Some((at, order)) = due else { return self.draw_order(account, market) };
                 self.at = self.at.max(at);
                 exchange::Command::Expire { order }
+            }
+            99 => {
+                let adapter = self.state.system().adapter;
+                exchange::Command::Convert { account, markets: vec![market], shares, adapter }
             }
             _ => return self.draw_order(account, market),
         };
@@ -212,9 +223,9 @@ impl World {
             limit: Price::clamped(i64::from(self.below(99) + 1) * 100),
             tif,
             post_only: !is_market && self.below(8) == 0,
-            terms: Terms { notional_min: Usd::ZERO, gtd_lead_ms: 0, may_sell_dust: true },
+            terms: Terms::PLAIN,
         };
         let client_order_id = claim.and_then(|claim| claim.client_order_id).map(|_| "mine".into());
-        Command::Place { by: Authority::System, order, claim, client_order_id }
+        Command::Place { by: Authority::System, order, claim, client_order_id, signed: None }
     }
 }

@@ -11,13 +11,13 @@ use crate::exchange::{
 };
 use crate::identity::{
     self, Cohort, GateChange, Gates, Identity, Key, NewKey, OwnKey, Permissions, Print, Scheme, Tier, Tiers,
-    User, Whom,
+    User, WalletKey, WalletKeyKind, Whom,
 };
 use crate::types::{
-    AccountId, CloseReason, KeyId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout, Price, Sequence,
-    Shares, Side, Size, Terms, TimeInForce, Timestamp, TradeId, Usd, UserId, Venue,
+    AccountId, Address, CloseReason, GroupId, KeyId, MarketId, NewOrder, OrderId, OrderKind, Outcome, Payout,
+    Price, Sequence, Shares, Side, Size, Terms, TimeInForce, Timestamp, TradeId, Usd, UserId, Venue,
 };
-use crate::world::record::{Authority, Claim, Command, Note, Record, Roll};
+use crate::world::record::{Authority, Beat, Claim, Command, Note, Record, Roll, Signed};
 use crate::world::scenario::{Genesis, Opening, Purse, Series, SystemAccounts};
 use crate::world::state::{State, WalletCommand};
 use crate::world::tape::{Append, Disk, Durability, Reader, Watermark, format, load_newest, store};
@@ -41,7 +41,7 @@ pub(super) fn order() -> NewOrder {
         limit: price(4_500),
         tif: TimeInForce::Gtd(NOON.plus_millis(60_000)),
         post_only: false,
-        terms: Terms { notional_min: Usd::from_dollars(1), gtd_lead_ms: 1_000, may_sell_dust: true },
+        terms: Terms { notional_min: Usd::from_dollars(1), gtd_lead_ms: 1_000, ..Terms::PLAIN },
     }
 }
 
@@ -73,16 +73,19 @@ fn market() -> MarketSpec {
         ends_at: None,
         reference: Some(price(5_000)),
         resolved: None,
+        group: Some(GroupId(1)),
     }
 }
 
-fn genesis() -> Genesis {
+/// A user with a key of PolySimulator's, and one with a wallet and its key.
+fn admitted() -> (Identity, [UserId; 2]) {
     let cohort = Cohort { label: "spring".to_owned(), cap: 9, cutoff: Some(NOON) };
     let gates = Gates { allowlist: true, ..Gates::default() };
     let mut identity = Identity::new(gates, Tiers::default(), vec![cohort]);
     let user = identity.add_user(User { allowlisted: true, ..User::named("ann", Tier::Pro) });
-    let other = identity.add_user(User::named("bob", Tier::Free));
-    identity.add_key(Key {
+    let wallet = Some(Address::repeat_byte(1));
+    let other = identity.add_user(User { wallet, ..User::named("bob", Tier::Free) });
+    let key = Key {
         user,
         scheme: Scheme::Polysim,
         hash: [7; 32],
@@ -96,7 +99,22 @@ fn genesis() -> Genesis {
         expires_at: None,
         beta_until: None,
         successor: None,
+        wallet: None,
+    };
+    identity.add_key(key.clone());
+    identity.add_key(Key {
+        user: other,
+        scheme: Scheme::Clob,
+        hash: [8; 32],
+        prefix: "a-uuid".to_owned(),
+        wallet: Some(wallet_key(0)),
+        ..key
     });
+    (identity, [user, other])
+}
+
+fn genesis() -> Genesis {
+    let (identity, [user, other]) = admitted();
     let account =
         |user, role| OpenAccount { user, venue: Venue::Polymarket, role, cash: Usd::from_dollars(500) };
     Genesis {
@@ -105,9 +123,18 @@ fn genesis() -> Genesis {
         is_virtual: true,
         identity,
         limits: exchange::Limits::default(),
-        opening: Opening { main: Usd::from_dollars(1_000), kalshi: Usd::from_dollars(500) },
-        accounts: vec![account(user, Role::Trader), account(other, Role::House)],
-        system: SystemAccounts { house: AccountId(2), ..SystemAccounts::default() },
+        opening: Opening {
+            main: Usd::from_dollars(1_000),
+            kalshi: Usd::from_dollars(500),
+            wallet: Usd::from_dollars(250),
+            strangers: true,
+        },
+        accounts: vec![
+            account(user, Role::Trader),
+            account(other, Role::House),
+            account(other, Role::Adapter),
+        ],
+        system: SystemAccounts { house: AccountId(2), adapter: AccountId(3), ..SystemAccounts::default() },
         owners: vec![(user, Purse::Polymarket, AccountId(1))],
         markets: vec![market()],
         orders: vec![NewOrder {
@@ -154,13 +181,22 @@ fn commands() -> Vec<Command> {
         Ask::Redeem { account, market: market_id },
         Ask::Split { account, market: market_id, shares },
         Ask::Merge { account, market: market_id, shares },
+        Ask::Convert { account, markets: vec![market_id], shares, adapter: AccountId(3) },
         Ask::ResetAccount { account, cash: Usd::from_dollars(100), house: AccountId(2) },
     ];
     let claim = Claim { key: [1; 16], body: [2; 16], client_order_id: Some([3; 16]) };
     let mut all = vec![
         Command::Begin(Box::new(genesis())),
-        Command::Place { by, order: order(), claim: Some(claim), client_order_id: Some("mine".into()) },
-        Command::Heartbeat { by, account, until: NOON.plus_millis(10_000) },
+        Command::Place {
+            by,
+            order: order(),
+            claim: Some(claim),
+            client_order_id: Some("mine".into()),
+            signed: Some(Box::new(signed())),
+        },
+        Command::Heartbeat { by, account, until: NOON.plus_millis(10_000), after: None },
+        Command::Heartbeat { by, account, until: NOON, after: Some(Beat::First) },
+        Command::Heartbeat { by, account, until: NOON, after: Some(Beat::Armed(NOON)) },
         Command::SwitchFired { account },
         Command::Roll(Roll {
             series: 0,
@@ -178,6 +214,8 @@ fn commands() -> Vec<Command> {
     let by = Authority::Session(UserId(1));
     let wallets = [
         WalletCommand::Open { label: Some("mine".to_owned()) },
+        WalletCommand::OpenPot { maker: Address::repeat_byte(2), signature_type: 1 },
+        WalletCommand::Label(Purse::Pot(Address::repeat_byte(2)), None),
         WalletCommand::Label(Purse::Sandbox(1), None),
         WalletCommand::Archive(Purse::Sandbox(1)),
         WalletCommand::Reset(Purse::Main),
@@ -186,6 +224,19 @@ fn commands() -> Vec<Command> {
     let command = identity::Command::IssueFirstKey(UserId(2), new_key(6));
     all.push(Command::Identity { by: Authority::Newcomer(UserId(2)), command });
     all
+}
+
+fn wallet_key(nonce: u64) -> WalletKey {
+    WalletKey { kind: WalletKeyKind::Trading, nonce, generation: 1 }
+}
+
+fn signed() -> Signed {
+    Signed {
+        digest: [1; 32],
+        maker: Address::repeat_byte(3),
+        builder: [2; 32],
+        shares: Shares::from_whole(3),
+    }
 }
 
 fn new_key(byte: u8) -> NewKey {
@@ -207,6 +258,8 @@ fn people() -> Vec<identity::Command> {
         Ask::Join { subject: "a-subject".to_owned(), email: "a@example.test".to_owned() },
         Ask::IssueFirstKey(user, new_key(1)),
         Ask::IssueKey(user, new_key(2)),
+        Ask::JoinWallet(Address::repeat_byte(4)),
+        Ask::IssueWalletKey { user, wallet: wallet_key(7), print: new_key(5).print },
         Ask::RenameKey(own, Some("other".to_owned())),
         Ask::RotateKey(own, new_key(3).print),
         Ask::RevokeKey(own),
@@ -274,7 +327,9 @@ fn events() -> Vec<Event> {
         Event::MarketResolved { market, payout: Payout::Split, dust: Usd::from_micros(1) },
         Event::Settled(moved),
         Event::Converted { yes: moved, no: moved },
+        Event::Pooled { from: moved, to: moved },
         Event::Surrendered { from: moved, to: moved },
+        Event::TicksRefined { market, from: price, to: Price::MIN },
     ]
 }
 
@@ -379,9 +434,10 @@ fn the_checkpoint_of_version_1_is_written_and_read_as_ever() {
             order: NewOrder { limit: price(6_000), ..order() },
             claim: None,
             client_order_id: None,
+            signed: None,
         },
-        Command::Place { by, order: resting, claim: Some(claim), client_order_id: None },
-        Command::Heartbeat { by, account: AccountId(1), until: NOON.plus_millis(10_000) },
+        Command::Place { by, order: resting, claim: Some(claim), client_order_id: None, signed: None },
+        Command::Heartbeat { by, account: AccountId(1), until: NOON.plus_millis(10_000), after: None },
         Command::PauseClock,
         Command::Identity { by, command: identity::Command::IssueKey(UserId(1), new_key(5)) },
         Command::Wallet { by, command: WalletCommand::Label(Purse::Polymarket, Some("mine".to_owned())) },
