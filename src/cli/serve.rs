@@ -231,6 +231,8 @@ impl Running {
             }
         }
         println!("  PolySimulator's SDK:  PolySimClient(base_url=\"{base}\", api_key=\"{}\")", key("trader"));
+        #[cfg(feature = "clob")]
+        println!("  Polymarket's clients: the same host, and any private key: a new wallet gets play money");
         println!("  more users and keys:  papertape personas");
         println!("  stop with Ctrl-C");
     }

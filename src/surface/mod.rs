@@ -1,5 +1,7 @@
 //! The only file that names all surfaces: one table of routes on one port (design §9).
 
+#[cfg(feature = "clob")]
+mod clob;
 #[cfg(feature = "polysim")]
 mod polysim;
 mod sim;
@@ -15,6 +17,14 @@ pub fn surfaces() -> Vec<Surface> {
     vec![
         #[cfg(feature = "polysim")]
         polysim::surface(),
+        #[cfg(feature = "clob")]
+        clob::clob(),
+        #[cfg(feature = "clob")]
+        clob::gamma(),
+        #[cfg(feature = "clob")]
+        clob::data(),
+        #[cfg(feature = "clob")]
+        clob::relayer(),
         sim::surface(),
     ]
 }

@@ -371,6 +371,13 @@ impl Request<'_> {
         self
     }
 
+    /// The same request with another verb and path: what it was signed for is not what it asks for.
+    pub(crate) fn moved(mut self, method: &'static str, path: &str) -> Self {
+        self.method = method;
+        path.clone_into(&mut self.path);
+        self
+    }
+
     pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("Authorization", format!("Bearer {token}"))
     }

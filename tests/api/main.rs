@@ -6,6 +6,7 @@
 
 mod auth;
 mod bad_input;
+mod clob;
 mod clock;
 mod codes;
 mod crash;

@@ -101,7 +101,8 @@ fn a_user_has_as_many_sockets_as_its_plan_and_a_closed_one_is_free_again() {
 #[test]
 fn a_bot_that_closes_a_socket_is_answered_so_and_waits_for_nothing() {
     let server = Server::in_memory();
-    let sockets: Vec<_> = CHANNELS.map(|path| desk(&server, path)).into();
+    let mut sockets: Vec<_> = CHANNELS.map(|path| desk(&server, path)).into();
+    sockets.push(open(&server, "/ws/market", ""));
     for mut socket in sockets {
         socket.close(Some(CloseFrame { code: CloseCode::Normal, reason: "".into() })).expect("closed");
         assert_eq!(close_code(&mut socket), 1000, "the same code comes back");

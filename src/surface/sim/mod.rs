@@ -24,6 +24,7 @@ pub(super) fn surface() -> Surface {
         endpoints: [
             positions::endpoints(),
             vec![
+                #[cfg(not(feature = "clob"))]
                 Endpoint::new(Method::GET, "/", || web::get().to(|| async { HttpResponse::Ok().json("OK") })),
                 Endpoint::new(Method::GET, "/healthz", || web::get().to(get_health)),
                 Endpoint::new(Method::GET, "/sim/clock", || web::get().to(get_clock)),
