@@ -115,6 +115,7 @@ class Server:
             self._process.wait()
             raise AssertionError(f"no ready line ({error!r}); the log says:\n{self.log()}") from error
         self.base_url: str = ready["base_url"]
+        self.surfaces: dict[str, str] = ready["surfaces"]
         self.personas: dict[str, dict[str, Any]] = ready["personas"]
 
     def stop(self) -> None:
