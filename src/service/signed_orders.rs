@@ -295,7 +295,8 @@ impl Service {
         reads: &MayRead,
         digests: Vec<[u8; 32]>,
     ) -> Result<BTreeMap<[u8; 32], OrderId>, Reject> {
-        if self.world.ask(RemembersAll { epoch: reads.epoch(), user: reads.user() }).await?? {
+        let remembers = RemembersAll { epoch: reads.epoch(), user: reads.user(), at: self.now() };
+        if self.world.ask(remembers).await?? {
             return Ok(BTreeMap::new());
         }
         self.signed_in_history(reads, digests).await
@@ -356,12 +357,13 @@ fn amount(value: U256) -> Result<i64, Reject> {
 struct RemembersAll {
     epoch: u32,
     user: UserId,
+    at: Timestamp,
 }
 
 impl Query for RemembersAll {
     type Answer = Result<bool, Reject>;
     fn ask(self, state: &State) -> Self::Answer {
         state.must_be_in(self.epoch)?;
-        Ok(state.remembers_all(self.user))
+        Ok(state.remembers_all(self.user, self.at))
     }
 }

@@ -146,8 +146,10 @@ impl State {
             Command::Place { by, order, claim, client_order_id: _, signed } => {
                 let tier = self.vouch_trade(*by, at)?;
                 let user = self.exchange.account(order.account).ok_or(Reject::AccountNotFound)?.user;
+                // What a wallet signed is placed once, ever.
+                let young_at = signed.is_none().then_some(at);
                 if let Some(claim) = claim
-                    && let Some(earlier) = self.about.claims.find(user, claim, at)?
+                    && let Some(earlier) = self.about.claims.find(user, claim, young_at)?
                 {
                     return Ok(Receipt::Replayed(earlier));
                 }
@@ -421,16 +423,17 @@ impl State {
         &self.about.system
     }
 
-    /// Whether none of a user's claims was forgotten, by age or because there were too many.
+    /// Whether none of a user's claims was forgotten, by age or because there were too many, or may soon be from a moment
+    /// on.
     #[must_use]
-    pub fn remembers_all(&self, user: UserId) -> bool {
-        self.about.claims.remembers_all(user, self.about.at)
+    pub fn remembers_all(&self, user: UserId, at: Timestamp) -> bool {
+        self.about.claims.remembers_all(user, at.max(self.about.at))
     }
 
     /// The order that a user's claim was bound to, while it is remembered.
     #[must_use]
     pub fn claimed(&self, user: UserId, claim: &Claim) -> Option<OrderId> {
-        self.about.claims.find(user, claim, self.about.at).ok().flatten()
+        self.about.claims.find(user, claim, None).ok().flatten()
     }
 
     /// The rolling windows.

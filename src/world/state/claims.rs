@@ -1,6 +1,6 @@
 //! What makes a retry find the first answer.
 
-use crate::types::{DAY_MS, OrderId, Reject, Timestamp, UserId};
+use crate::types::{DAY_MS, HOUR_MS, OrderId, Reject, Timestamp, UserId};
 use crate::world::record::Claim;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 const KEPT_MS: i64 = DAY_MS;
 /// How many of one user are kept.
 const KEPT_MAX: usize = 10_000;
+/// How many may come at once.
+const ROOM: usize = 1_000;
 
 /// The claims of every user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,14 +36,20 @@ struct Claimed {
 }
 
 impl Claims {
-    /// The order that the same request made before.
+    /// The order that the same request made before, if its claim is younger than a day at a moment; of whatever age if
+    /// no moment is given, because it may never be made again.
     ///
     /// # Errors
     /// [`Reject::IdempotencyKeyReused`] if the key came with another body, and
     /// [`Reject::DuplicateClientOrderId`] if the client's id names another order.
-    pub(super) fn find(&self, user: UserId, claim: &Claim, at: Timestamp) -> Result<Option<OrderId>, Reject> {
+    pub(super) fn find(
+        &self,
+        user: UserId,
+        claim: &Claim,
+        at: Option<Timestamp>,
+    ) -> Result<Option<OrderId>, Reject> {
         let Some(claims) = self.users.get(&user) else { return Ok(None) };
-        let live = |claimed: &&Claimed| claimed.at.plus_millis(KEPT_MS) > at;
+        let live = |claimed: &&Claimed| at.is_none_or(|at| claimed.at.plus_millis(KEPT_MS) > at);
         if let Some(earlier) = claims.by_key.get(&claim.key).filter(live) {
             return match earlier.body {
                 Some(body) if body == claim.body => Ok(Some(earlier.order)),
@@ -54,10 +62,14 @@ impl Claims {
         }
     }
 
-    /// Whether every claim that a user ever made is still there.
+    /// Whether every claim that a user ever made is still there, and will be for some time from a moment on: whoever
+    /// relies on it comes a little later.
     pub(super) fn remembers_all(&self, user: UserId, at: Timestamp) -> bool {
-        let is_young = |(then, _): &(Timestamp, [u8; 16])| then.plus_millis(KEPT_MS) > at;
-        self.users.get(&user).is_none_or(|own| !own.has_forgotten && own.ages.front().is_none_or(is_young))
+        let stays = |own: &UserClaims| {
+            let is_young = |(then, _): &(Timestamp, _)| then.plus_millis(KEPT_MS - HOUR_MS) > at;
+            own.ages.len() + ROOM <= KEPT_MAX && own.ages.front().is_none_or(is_young)
+        };
+        self.users.get(&user).is_none_or(|own| !own.has_forgotten && stays(own))
     }
 
     /// Binds a claim to its order, and lets go of what is too old or too much.
@@ -108,13 +120,17 @@ mod tests {
     fn a_retry_finds_its_order_for_a_day() {
         let mut claims = Claims::default();
         claims.remember(USER, &claim(1, Some(2)), OrderId(7), hour(0));
-        assert_eq!(claims.find(USER, &claim(1, Some(2)), hour(23)), Ok(Some(OrderId(7))));
-        assert_eq!(claims.find(USER, &claim(1, Some(2)), hour(24)), Ok(None));
-        assert_eq!(claims.find(UserId(2), &claim(1, Some(2)), hour(1)), Ok(None));
+        assert_eq!(claims.find(USER, &claim(1, Some(2)), Some(hour(23))), Ok(Some(OrderId(7))));
+        assert_eq!(claims.find(USER, &claim(1, Some(2)), Some(hour(24))), Ok(None));
+        assert_eq!(claims.find(UserId(2), &claim(1, Some(2)), Some(hour(1))), Ok(None));
+        assert_eq!(claims.find(USER, &claim(1, Some(2)), None), Ok(Some(OrderId(7))), "one that is for good");
         let other_body = Claim { body: [9; 16], ..claim(1, None) };
-        assert_eq!(claims.find(USER, &other_body, hour(1)), Err(Reject::IdempotencyKeyReused));
+        assert_eq!(claims.find(USER, &other_body, Some(hour(1))), Err(Reject::IdempotencyKeyReused));
         let other_key = claim(3, Some(2));
-        assert_eq!(claims.find(USER, &other_key, hour(1)), Err(Reject::DuplicateClientOrderId(OrderId(7))));
+        assert_eq!(
+            claims.find(USER, &other_key, Some(hour(1))),
+            Err(Reject::DuplicateClientOrderId(OrderId(7)))
+        );
     }
 
     #[test]
@@ -122,9 +138,9 @@ mod tests {
         let mut claims = Claims::default();
         claims.remember(USER, &claim(1, Some(2)), OrderId(7), hour(0));
         claims.remember(USER, &claim(1, Some(2)), OrderId(8), hour(25));
-        assert_eq!(claims.find(USER, &claim(1, Some(2)), hour(26)), Ok(Some(OrderId(8))));
+        assert_eq!(claims.find(USER, &claim(1, Some(2)), Some(hour(26))), Ok(Some(OrderId(8))));
         assert_eq!(
-            claims.find(USER, &claim(3, Some(2)), hour(26)),
+            claims.find(USER, &claim(3, Some(2)), Some(hour(26))),
             Err(Reject::DuplicateClientOrderId(OrderId(8)))
         );
     }
@@ -141,8 +157,8 @@ mod tests {
         for number in 0..=most {
             claims.remember(USER, &numbered(number), OrderId(number), hour(0));
         }
-        assert_eq!(claims.find(USER, &numbered(0), hour(0)), Ok(None));
-        assert_eq!(claims.find(USER, &numbered(1), hour(0)), Ok(Some(OrderId(1))));
+        assert_eq!(claims.find(USER, &numbered(0), Some(hour(0))), Ok(None));
+        assert_eq!(claims.find(USER, &numbered(1), Some(hour(0))), Ok(Some(OrderId(1))));
         assert_eq!(claims.users[&USER].by_key.len(), KEPT_MAX);
     }
 }
