@@ -23,8 +23,11 @@ impl Service {
         said.filter(|(_, until)| *until > self.now())
     }
 
-    /// Whether orders may be placed at all.
-    pub(super) fn may_place_any(&self) -> Result<(), Reject> {
+    /// Whether orders may be placed at all. Placing asks too; who must look at orders before asks here first.
+    ///
+    /// # Errors
+    /// [`Reject::Restricted`].
+    pub fn may_place_any(&self) -> Result<(), Reject> {
         self.unless(|to| to != Restriction::PostOnly)
     }
 

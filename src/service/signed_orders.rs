@@ -106,6 +106,7 @@ impl Service {
         let refused = |why| Refusal { digest: Some(recovered.digest), why };
         let purse = self.purse_of_maker(order, address).map_err(refused)?;
         let wanted = self.order_of(signed, (market, outcome), spec).map_err(refused)?;
+        self.may_place(&wanted).map_err(refused)?;
         // Last, so that an order that can't be takes up no pot.
         if let Purse::Pot(maker) = purse {
             self.open_pot(caller, maker, order.signature_type).await.map_err(refused)?;

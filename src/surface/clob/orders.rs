@@ -77,6 +77,7 @@ async fn place(
     call: &Call<Signer>,
     wishes: Vec<Result<SignedWish, Failure>>,
 ) -> Result<Vec<Result<OrderResponse, Failure>>, Failure> {
+    call.service.may_place_any()?;
     let mut results: Vec<Option<Result<OrderResponse, Failure>>> = Vec::with_capacity(wishes.len());
     let (mut orders, mut told) = (Vec::new(), Vec::new());
     for wish in wishes {

@@ -89,19 +89,24 @@ fn a_bot_meets_a_restart_of_the_engine_whenever_its_author_likes() {
     let cancel_only =
         "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed.";
     let post_only = "post-only mode: only post-only orders and cancels are allowed";
+    // Nothing is done for it either, a pot of its own included.
+    let maker = Some(alloy_primitives::Address::repeat_byte(0x42));
+    let of_a_pot = wallet.order(&Draft { signature_type: 2, maker, ..rests.clone().salted(9) }).0;
     let steer = |mode: &str| server.steer("/sim/trading", &json!({"mode": mode, "seconds": 79}));
     for (mode, status, error) in [("restarting", 425, None), ("disabled", 503, Some(disabled))] {
         steer(mode);
+        let before = server.digest();
         for answer in [
             wallet.post(&server, "/order", &order(2, false)),
-            wallet.post(&server, "/orders", &json!([order(2, true)])),
+            wallet.post(&server, "/orders", &json!([order(2, true), {}])),
+            wallet.post(&server, "/order", &of_a_pot),
             cancel(),
             wallet.delete(&server, "/cancel-all", &json!(null)),
         ] {
             assert_eq!((answer.status, answer.header("retry-after")), (status, "79"), "{}", answer.text);
             assert!(error.is_none_or(|error| answer.json == json!({"error": error})), "{}", answer.text);
         }
-        assert_eq!(wallet.get(&server, &format!("/data/order/{id}")).ok("an order")["status"], "LIVE");
+        assert_eq!(server.digest(), before);
     }
     steer("cancel_only");
     let refused = wallet.post(&server, "/order", &order(2, true));
@@ -110,6 +115,9 @@ fn a_bot_meets_a_restart_of_the_engine_whenever_its_author_likes() {
     assert_eq!((other_door.status, other_door.header("retry-after")), (503, "79"), "{}", other_door.text);
     assert_eq!(cancel().ok("canceled")["canceled"], json!([id]));
     steer("post_only");
+    let before = server.digest();
+    wallet.post(&server, "/order", &of_a_pot);
+    assert_eq!(server.digest(), before);
     let refused = wallet.post(&server, "/order", &order(2, false));
     let body = json!({"error": post_only, "code": "post_only_mode", "retry_after_seconds": 79});
     assert_eq!((refused.status, refused.header("retry-after"), &refused.json), (503, "79", &body));
