@@ -114,6 +114,10 @@ impl Exchange {
         if given.iter().any(|market| group_of(*market) != Some(group)) {
             return Err(Reject::Unsupported);
         }
+        // What half an answer that is known already brings would be nobody's.
+        if self.members(group).any(|member| self.halves_won(member) > 0) {
+            return Err(Reject::GroupDecided);
+        }
         let keeper = self.account(adapter).ok_or(Reject::AccountNotFound)?;
         let venue = self.account(account).map(|account| account.venue);
         if keeper.role != Role::Adapter || Some(keeper.venue) != venue || account == adapter {
@@ -126,6 +130,10 @@ impl Exchange {
             }
         }
         let others: Vec<_> = self.open_members(group).filter(|member| !given.contains(member)).collect();
+        if given.len() == 1 && others.is_empty() {
+            // Nothing would come for it.
+            return Err(Reject::Unsupported);
+        }
         let needed = dollars(shares, others.len() + given.len() - 1);
         if needed.is_none_or(|needed| !keeper.covers(needed)) {
             return Err(Reject::LimitReached("shares in one conversion".to_owned()));

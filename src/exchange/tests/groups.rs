@@ -157,6 +157,12 @@ fn what_cannot_be_converted_is_refused_and_nothing_changes() {
     assert_eq!(trial.apply(to_a_trader), Err(Reject::Unsupported), "only an adapter makes pairs for others");
     trial.must(Command::Resolve { market: first, payout: Payout::Winner(Outcome::No) });
     assert_eq!(trial.convert(ANN, &[first, second], ten), Err(Reject::MarketClosed));
+    trial.must(Command::Resolve { market: second, payout: Payout::Winner(Outcome::No) });
+    assert_eq!(trial.convert(ANN, &[third], ten), Err(Reject::Unsupported), "nothing would come for it");
+    let mut trial = Trial::new(3, Settlement::Auto);
+    trial.must(Command::Resolve { market: first, payout: Payout::Split });
+    let half_known = trial.convert(ANN, &[second], ten);
+    assert_eq!(half_known, Err(Reject::GroupDecided), "the half that is known would be nobody's");
 }
 
 #[test]
