@@ -21,10 +21,11 @@ impl MarketSpec {
 }
 
 impl Market {
-    /// Whether it has whole cents everywhere, and was traded beyond where they are kept.
-    fn needs_finer_ticks(&self) -> bool {
-        let is_at_edge = self.last_trade.is_some_and(|last| !CENTS_KEPT.contains(&last.ten_thousandths()));
-        is_at_edge
+    /// Whether it has whole cents everywhere, and was traded beyond where they are kept: an order meets its best price
+    /// first and its worst last.
+    fn needs_finer_ticks(&self, first_trade: Option<Price>) -> bool {
+        let is_beyond = |price: Price| !CENTS_KEPT.contains(&price.ten_thousandths());
+        (first_trade.is_some_and(is_beyond) || self.last_trade.is_some_and(is_beyond))
             && self.spec.venue == Venue::Polymarket
             && matches!(self.spec.ticks.as_slice(), [TickRange { step: CENT, .. }])
     }
@@ -33,8 +34,13 @@ impl Market {
 impl Exchange {
     /// Gives a market that was traded at an edge its finer ticks, for good. Orders stay where they are.
     #[inline]
-    pub(super) fn refine_at_edge(&mut self, market: MarketId, events: &mut Vec<Event>) {
-        if self.markets[index(market.0 - 1)].needs_finer_ticks() {
+    pub(super) fn refine_at_edge(
+        &mut self,
+        market: MarketId,
+        first_trade: Option<Price>,
+        events: &mut Vec<Event>,
+    ) {
+        if self.markets[index(market.0 - 1)].needs_finer_ticks(first_trade) {
             self.refine(market, events);
         }
     }

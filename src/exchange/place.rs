@@ -1,7 +1,7 @@
 //! Placing an order: every reason to refuse, then what cannot fail.
 
 use super::account::{Account, Holding, Position, Role};
-use super::book::{Open, Orders};
+use super::book::{Half, Open, Orders};
 use super::event::{Event, Moved, Party, Placed, Receipt, Touch, Trade};
 use super::market::{Market, Status};
 use super::shape::{Checked, check_shape, not_fillable, post_only_rests};
@@ -189,7 +189,11 @@ impl Exchange {
             events.push(Event::Closed { order: id, market, account, price, outcome, side, unrested, reason });
         }
         if !matches.is_empty() {
-            self.refine_at_edge(order.market, events);
+            let first = match Half::of(order.side, order.outcome) {
+                Half::Bid => before.ask,
+                Half::Ask => before.bid,
+            };
+            self.refine_at_edge(order.market, first, events);
         }
         Receipt::Placed {
             order: id,

@@ -34,6 +34,10 @@ fn whole_cents_become_tenths_for_good_where_a_market_is_traded_at_an_edge() {
         "ann sells 10 NO @ 0.97; bob buys 10 NO @ 0.97",
         "bob takes 10 @ 0.97 from ann; ticks of $0.01 become $0.001",
     );
+    check(
+        "cat buys 10 @ 0.97; dan buys 10 @ 0.95; ann sells 20 @ 0.95",
+        "ann gives 10 @ 0.97 to cat; ann gives 10 @ 0.95 to dan; ticks of $0.01 become $0.001",
+    );
     // What rests stays, in its order, and may be met and canceled; what comes may stand in between.
     let finer = "cat buys 10 @ 0.30; dan buys 10 @ 0.30; ann sells 20 @ 0.97; bob buys 10 @ 0.97";
     check(&format!("{finer}; book"), "bids 20 @ 0.3 asks 10 @ 0.97 mark 0.97");
