@@ -17,9 +17,17 @@ const WANDERS: u16 = 12;
 #[derive(Debug)]
 pub(super) struct Maker {
     market: MarketId,
-    /// Where the best bid and ask belong and where the bid began; none before the first look. As prices, because the
-    /// market's grid may become finer.
-    touch: Option<[Price; 3]>,
+    /// Where the best bid and ask belong and where the bid began; none before the first look.
+    touch: Option<Memory>,
+}
+
+/// Prices, because the market's grid may become finer, and how many levels that had.
+#[derive(Clone, Copy, Debug)]
+struct Memory {
+    bid: Price,
+    ask: Price,
+    from: Price,
+    levels: u16,
 }
 
 /// The same as levels of the grid.
@@ -31,12 +39,19 @@ struct Range {
 }
 
 impl Range {
-    fn on(grid: &Grid, [bid, ask, from]: [Price; 3]) -> Self {
-        Self { bid: grid.at_or_below(bid), ask: grid.at_or_above(ask), from: grid.at_or_below(from) }
+    fn of(memory: Memory, grid: &Grid) -> Self {
+        // On another grid it begins anew: where it was may be far away in the levels of this one.
+        let from = if memory.levels == grid.levels() { memory.from } else { memory.bid };
+        Self {
+            bid: grid.at_or_below(memory.bid),
+            ask: grid.at_or_above(memory.ask),
+            from: grid.at_or_below(from),
+        }
     }
 
-    fn prices(self, grid: &Grid) -> [Price; 3] {
-        [self.bid, self.ask, self.from].map(|level| grid.price(level))
+    fn remembered(self, grid: &Grid) -> Memory {
+        let [bid, ask, from] = [self.bid, self.ask, self.from].map(|level| grid.price(level));
+        Memory { bid, ask, from, levels: grid.levels() }
     }
 }
 
@@ -52,7 +67,7 @@ impl Maker {
     /// Moves the price by a tick or leaves it, takes back quotes that lie wrong and places those that miss.
     pub(super) fn quote(&mut self, rng: &mut ChaCha12Rng, view: &View) -> Vec<Command> {
         let Some(touch) = self.touch.or_else(|| first_touch(view)) else { return Vec::new() };
-        let mut touch = Range::on(&view.grid, touch);
+        let mut touch = Range::of(touch, &view.grid);
         let room = view.grid.levels();
         match below(rng, 4) {
             0 if touch.bid > 1 && touch.bid + WANDERS > touch.from => {
@@ -63,7 +78,7 @@ impl Maker {
             }
             _ => {}
         }
-        self.touch = Some(touch.prices(&view.grid));
+        self.touch = Some(touch.remembered(&view.grid));
         let wanted = wanted(touch, room);
         let stale = view
             .quotes
@@ -86,9 +101,9 @@ impl Maker {
     }
 }
 
-fn first_touch(view: &View) -> Option<[Price; 3]> {
+fn first_touch(view: &View) -> Option<Memory> {
     let bid = view.touch.bid?;
-    Some([bid, view.touch.ask?, bid])
+    Some(Memory { bid, ask: view.touch.ask?, from: bid, levels: view.grid.levels() })
 }
 
 /// Where quotes belong and how large they are.
