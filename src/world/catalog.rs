@@ -1,11 +1,11 @@
 //! Which markets there are, under all their names. Windows are listed all the time, and a world with many markets must
 //! not be gone through again for each: what is new is a part of its own, and small parts are merged.
 
-use crate::exchange::{Exchange, Market, MarketSpec};
+use crate::exchange::{Exchange, MarketSpec};
 use crate::identity::Identity;
 use crate::types::{MarketId, Outcome, index};
 use crate::world::state::{State, Wallets};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What everyone may read without asking the sequencer. Replaced whole, before anyone is answered who
@@ -52,26 +52,31 @@ struct Part {
     /// How many came before.
     before: usize,
     all: Vec<Arc<MarketSpec>>,
-    by_condition: BTreeMap<String, MarketId>,
-    by_token: BTreeMap<String, (MarketId, Outcome)>,
-    by_slug: BTreeMap<String, MarketId>,
+    names: Arc<Names>,
+}
+
+/// What markets are called, which never changes.
+#[derive(Debug, Default)]
+struct Names {
+    conditions: BTreeMap<String, MarketId>,
+    tokens: BTreeMap<String, (MarketId, Outcome)>,
+    slugs: BTreeMap<String, MarketId>,
 }
 
 impl Part {
     fn of(before: usize, all: Vec<Arc<MarketSpec>>) -> Self {
-        let (mut by_condition, mut by_token, mut by_slug) =
-            (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut names = Names::default();
         for (market, spec) in ids_after(before).zip(&all) {
             let facts = &spec.facts;
-            by_condition.insert(facts.condition_id.clone(), market);
-            by_slug.insert(facts.slug.clone(), market);
+            names.conditions.insert(facts.condition_id.clone(), market);
+            names.slugs.insert(facts.slug.clone(), market);
             for (outcome, token) in
                 Outcome::BOTH.into_iter().zip(&facts.token_ids).filter(|(_, token)| !token.is_empty())
             {
-                by_token.insert(token.clone(), (market, outcome));
+                names.tokens.insert(token.clone(), (market, outcome));
             }
         }
-        Self { before, all, by_condition, by_token, by_slug }
+        Self { before, all, names: Arc::new(names) }
     }
 
     fn and(&self, next: &Self) -> Self {
@@ -95,19 +100,27 @@ impl Catalog {
         Self { epoch, ..Self::default() }.extended(exchange)
     }
 
-    /// The catalog of an exchange that lists more than when this one was made, or changed a market's rules, in the same
-    /// epoch.
+    /// The catalog of an exchange that lists more than when this one was made, and in the same epoch.
     #[must_use]
     pub fn extended(&self, exchange: &Exchange) -> Self {
-        let markets = exchange.markets();
-        let specs = |markets: &[Market]| markets.iter().map(|market| Arc::clone(&market.spec)).collect();
-        let renewed = |part: &Arc<Part>| {
-            let own = &markets[part.before..part.end()];
-            let is_same = own.iter().zip(&part.all).all(|(market, spec)| Arc::ptr_eq(&market.spec, spec));
-            if is_same { Arc::clone(part) } else { Arc::new(Part::of(part.before, specs(own))) }
-        };
-        let known = Self { parts: self.parts.iter().map(renewed).collect(), epoch: self.epoch };
-        known.with(specs(&markets[self.len()..]))
+        let new = exchange.markets().iter().skip(self.len());
+        self.with(new.map(|market| Arc::clone(&market.spec)).collect())
+    }
+
+    /// This one with the rules that an exchange has now for some of its markets.
+    #[must_use]
+    pub fn renewed(&self, exchange: &Exchange, changed: &BTreeSet<MarketId>) -> Self {
+        let mut parts = self.parts.clone();
+        for market in changed.iter().filter_map(|market| exchange.market(*market)) {
+            let at = index(market.id.0 - 1);
+            let holds = parts.iter_mut().find(|part| (part.before..part.end()).contains(&at));
+            if let Some(part) = holds {
+                let mut all = part.all.clone();
+                all[at - part.before] = Arc::clone(&market.spec);
+                *part = Arc::new(Part { before: part.before, all, names: Arc::clone(&part.names) });
+            }
+        }
+        Self { parts, epoch: self.epoch }
     }
 
     fn with(&self, new: Vec<Arc<MarketSpec>>) -> Self {
@@ -151,19 +164,19 @@ impl Catalog {
     /// The market with a condition id or ticker.
     #[must_use]
     pub fn by_condition(&self, id: &str) -> Option<MarketId> {
-        self.find(|part| part.by_condition.get(id).copied())
+        self.find(|part| part.names.conditions.get(id).copied())
     }
 
     /// The market and outcome with a token id.
     #[must_use]
     pub fn by_token(&self, id: &str) -> Option<(MarketId, Outcome)> {
-        self.find(|part| part.by_token.get(id).copied())
+        self.find(|part| part.names.tokens.get(id).copied())
     }
 
     /// The market with a slug.
     #[must_use]
     pub fn by_slug(&self, slug: &str) -> Option<MarketId> {
-        self.find(|part| part.by_slug.get(slug).copied())
+        self.find(|part| part.names.slugs.get(slug).copied())
     }
 
     /// How often the world had been reset.

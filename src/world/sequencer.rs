@@ -11,8 +11,9 @@ use super::scenario;
 use super::state::{Due, State};
 use super::tape::{Append, Batch, Tape, Watermark};
 use crate::exchange::Event;
-use crate::types::{Reject, Sequence, Timestamp, index};
+use crate::types::{MarketId, Reject, Sequence, Timestamp, index};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -85,9 +86,12 @@ pub(super) struct Sequencer<'a> {
 }
 
 /// What of the published directory is no longer true.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Stale {
+    /// Whether there are more markets, or others.
     catalog: bool,
+    /// Markets whose rules changed.
+    rules: BTreeSet<MarketId>,
     people: bool,
 }
 
@@ -124,13 +128,13 @@ impl Sequencer<'_> {
 
     /// What a batch changed for every reader, made once for all that is in it; none if it changed nothing.
     fn directory(&mut self) -> Option<Arc<Directory>> {
-        let Stale { catalog, people } = std::mem::take(&mut self.stale);
+        let Stale { catalog, rules, people } = std::mem::take(&mut self.stale);
+        let catalog = catalog || !rules.is_empty();
         if catalog {
             let (exchange, epoch) = (self.state.exchange(), self.state.epoch());
             let is_same = self.catalog.epoch() == epoch;
-            let catalog =
-                if is_same { self.catalog.extended(exchange) } else { Catalog::of(exchange, epoch) };
-            self.catalog = Arc::new(catalog);
+            let renewed = || self.catalog.renewed(exchange, &rules).extended(exchange);
+            self.catalog = Arc::new(if is_same { renewed() } else { Catalog::of(exchange, epoch) });
         }
         (catalog || people).then(|| Arc::new(Directory::with(&self.state, Arc::clone(&self.catalog))))
     }
@@ -202,15 +206,19 @@ impl Sequencer<'_> {
         let sequence = self.state.sequence().map_or(Sequence(0), Sequence::next);
         self.state.advance(sequence);
         let new = &events[from..];
-        let lists = |event: &Event| matches!(event, Event::MarketListed { .. } | Event::TicksRefined { .. });
-        let lists = new.iter().any(lists);
+        for event in new {
+            if let Event::TicksRefined { market, .. } = event {
+                self.stale.rules.insert(*market);
+            }
+            self.stale.catalog |= matches!(event, Event::MarketListed { .. });
+        }
         let began = notes.iter().any(|note| matches!(note, Note::Began { .. }));
         applied.batch.push(&RecordRef { sequence, at, command, events: new, notes: &notes });
         applied.committed.records.push((sequence, at, events.len()));
         if began {
             applied.committed.began = Some(sequence);
         }
-        self.stale.catalog |= lists || began;
+        self.stale.catalog |= began;
         self.stale.people |= began || matches!(command, Command::Identity { .. } | Command::Wallet { .. });
         // An order for another of a wallet's addresses changes them too. What was published is shared, and so copied first.
         self.stale.people |= Arc::as_ptr(self.state.wallets()) != wallets;
