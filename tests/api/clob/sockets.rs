@@ -64,6 +64,9 @@ fn a_bot_that_names_markets_hears_of_those_and_may_add_and_take_away() {
     // One who hears everything tells when an order has been told of.
     let mut all = open(&server, &wallet, &[]);
     let mut some = open(&server, &wallet, &[&one.condition]);
+    // Who hears everything goes on to, whatever it adds.
+    say(&mut all, &json!({"operation": "subscribe", "markets": [one.condition]}));
+    in_step(&mut all);
     let mut placed = |market: &Market, salt| {
         let id = bid(&server, &wallet, market, salt);
         assert_eq!((&event(&mut all)["id"], &json!("PLACEMENT")), (&json!(id), &json!("PLACEMENT")));
@@ -84,7 +87,7 @@ fn a_bot_that_names_markets_hears_of_those_and_may_add_and_take_away() {
     placed(&one, 4);
     let third = placed(&other, 5);
     assert_eq!(event(&mut some)["id"], json!(third));
-    say(&mut some, &json!({"operation": "unsubscribe", "markets": [other.condition]}));
+    say(&mut some, &json!({"operation": "UNSUBSCRIBE", "markets": [other.condition]}));
     in_step(&mut some);
     let last = placed(&one, 6);
     assert_eq!(event(&mut some)["id"], json!(last), "no names are all of them");

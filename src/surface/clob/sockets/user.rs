@@ -94,6 +94,7 @@ impl Channel for User {
             // What can't be read is ignored, but not instead of saying whose the socket is.
             return if self.caller.is_some() { Step::nothing() } else { Step::end(NO_AUTH) };
         };
+        let is_first = self.caller.is_none();
         if let Some(auth) = frame.auth {
             let Some(caller) = self.known(auth) else { return Step::end(NO_AUTH) };
             if self.caller.is_some_and(|known| known.user != caller.user) {
@@ -110,7 +111,13 @@ impl Channel for User {
         if self.caller.is_none() {
             return Step::end(NO_AUTH);
         }
-        self.change_scope(frame.operation.as_deref(), frame.markets.unwrap_or_default());
+        let markets = frame.markets.unwrap_or_default();
+        let is_taken_away = frame.operation.is_some_and(|verb| verb.eq_ignore_ascii_case("unsubscribe"));
+        if is_first {
+            self.begin_scope(&markets);
+        } else {
+            self.change_scope(is_taken_away, &markets);
+        }
         Step::nothing()
     }
 
@@ -167,33 +174,35 @@ impl User {
         self.service.authenticate_credentials(&given)
     }
 
-    /// The first frame names markets, or none for all of them; later ones add and take away.
-    fn change_scope(&mut self, operation: Option<&str>, markets: Vec<String>) {
-        let catalog = self.service.catalog();
-        let has_names = !markets.is_empty();
-        let named = markets.iter().filter_map(|id| catalog.by_condition(&id.to_ascii_lowercase()));
-        match (operation, &mut self.scope) {
-            (Some("unsubscribe"), Scope::Only(known)) => {
-                for market in named {
-                    known.remove(&market);
-                }
-                // No names mean all of them, as in the first frame: clients widen their scope in this way.
-                if known.is_empty() {
-                    self.scope = Scope::Everything;
-                }
-            }
-            (Some("unsubscribe"), Scope::Everything) => {}
-            (_, Scope::Only(known)) => {
-                let room = MARKETS_MAX.saturating_sub(known.len());
-                known.extend(named.take(room));
-            }
-            (_, Scope::Everything) => {
-                // Names that nobody knows are names all the same.
-                if has_names {
-                    self.scope = Scope::Only(named.take(MARKETS_MAX).collect());
-                }
-            }
+    /// The first frame names markets, or none for all of them.
+    fn begin_scope(&mut self, markets: &[String]) {
+        // Names that nobody knows are names all the same.
+        if !markets.is_empty() {
+            self.scope = Scope::Only(self.named(markets).take(MARKETS_MAX).collect());
         }
+    }
+
+    /// Later ones add and take away. Who hears everything goes on to: more is told than asked for, and nothing is missed.
+    fn change_scope(&mut self, is_taken_away: bool, markets: &[String]) {
+        let named: Vec<_> = self.named(markets).collect();
+        let Scope::Only(known) = &mut self.scope else { return };
+        if !is_taken_away {
+            let room = MARKETS_MAX.saturating_sub(known.len());
+            known.extend(named.into_iter().take(room));
+            return;
+        }
+        for market in named {
+            known.remove(&market);
+        }
+        // No names mean all of them, as in the first frame: clients widen their scope in this way.
+        if known.is_empty() {
+            self.scope = Scope::Everything;
+        }
+    }
+
+    fn named(&self, markets: &[String]) -> impl Iterator<Item = MarketId> {
+        let catalog = self.service.catalog();
+        markets.iter().filter_map(move |id| catalog.by_condition(&id.to_ascii_lowercase()))
     }
 
     fn is_meant(&self, market: MarketId) -> bool {
