@@ -7,7 +7,7 @@ use super::command::OpenAccount;
 use super::event::{Event, Moved, Receipt};
 use super::market::{Market, MarketSpec, Settlement, Status};
 use super::{Exchange, Slot, index};
-use crate::types::{AccountId, CloseReason, MarketId, Outcome, Payout, Reject, Shares, Timestamp, Usd};
+use crate::types::{AccountId, CloseReason, MarketId, Outcome, Payout, Reject, Shares, Usd};
 use std::sync::Arc;
 
 /// The most dollars that may ever be granted, or taken back: far from where sums of `i64` end.
@@ -142,7 +142,6 @@ impl Exchange {
 
     pub(super) fn resolve(
         &mut self,
-        _at: Timestamp,
         market: MarketId,
         payout: Payout,
         events: &mut Vec<Event>,

@@ -130,7 +130,7 @@ impl Exchange {
             Command::ListMarket(spec) => self.list_market(spec, events),
             Command::Halt { market } => self.set_status(*market, Status::Halted, events),
             Command::Resume { market } => self.set_status(*market, Status::Open, events),
-            Command::Resolve { market, payout } => self.resolve(at, *market, *payout, events),
+            Command::Resolve { market, payout } => self.resolve(*market, *payout, events),
             Command::Redeem { account, market } => self.redeem(*account, *market, events),
             Command::Split { account, market, shares } => self.split(*account, *market, *shares, events),
             Command::Merge { account, market, shares } => self.merge(*account, *market, *shares, events),
