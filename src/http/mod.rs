@@ -4,15 +4,18 @@ mod endpoint;
 mod guard;
 mod server;
 mod socket;
+mod step;
 
 pub use endpoint::{Answering, Endpoint, Surface, mount};
 pub use guard::{Guard, cors};
 pub use server::{Listen, ListenError, bind, serve};
 pub use socket::{Closed, Incoming, Socket};
+pub use step::{End, Step, json, until};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::web::{Bytes, Payload};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// The header that names a request. A name that is made once costs nothing to look up.
@@ -73,6 +76,12 @@ fn fresh_id() -> HeaderValue {
         let text = Bytes::copy_from_slice(id.hyphenated().encode_lower(&mut [0; 36]).as_bytes());
         HeaderValue::from_maybe_shared(text).expect("BUG: an id that is no header")
     })
+}
+
+/// Where a request comes from. Forwarding headers are anyone's to write, and ignored (design §7).
+#[must_use]
+pub fn address(request: &HttpRequest) -> IpAddr {
+    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical())
 }
 
 /// A header's text, if it was sent and is text.

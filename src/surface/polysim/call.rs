@@ -1,9 +1,9 @@
 //! One request through this surface: its credential proved, its answer in the envelope of §2 and §7.
 
 use super::auth::{Access, Stranger};
-use super::entry::{Entry, address};
+use super::entry::Entry;
 use super::error::{Envelope, Failure};
-use crate::http::{self, Endpoint, Socket, X_REQUEST_ID, cors, header};
+use crate::http::{self, Endpoint, Socket, X_REQUEST_ID, address, cors, header};
 use crate::service::Service;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::http::{Method, StatusCode};

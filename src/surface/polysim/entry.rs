@@ -1,11 +1,11 @@
 //! A request's entry: it is counted, and what the limits and the beta cut-off say goes onto its answer (§5.6, §6).
 
 use super::error::Failure;
+use crate::http::address;
 use crate::service::quota::UnderWay;
 use crate::service::{Caller, Service, Standing, Tier};
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
-use std::net::{IpAddr, Ipv4Addr};
 
 /// What is known of a caller before a handler sees the request. While it is held, the request is under way.
 #[derive(Debug, Default)]
@@ -105,9 +105,4 @@ fn tell_limits(headers: &mut HeaderMap, tier: Tier, standing: &Standing) {
 fn too_many(seconds: u32) -> Failure {
     let message = format!("Rate limit exceeded. Retry after {seconds}s.");
     Failure { retry_after: Some(seconds), ..Failure::new(429, "RATE_LIMIT_EXCEEDED", message) }
-}
-
-/// Where a request comes from. Forwarding headers are anyone's to write, and ignored (design §7).
-pub(super) fn address(request: &HttpRequest) -> IpAddr {
-    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical())
 }

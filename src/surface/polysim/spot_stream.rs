@@ -4,13 +4,12 @@
 
 use super::auth::Passerby;
 use super::call::{Answer, Call, Closed, Reply, endpoint};
-use super::entry::address;
 use super::error::Failure;
 use super::markets::by_condition;
 use super::sockets::{frames, take_in};
 use super::to_wire::{iso, number, rendered_book};
 use super::updown::{self, SOURCE, dollars};
-use crate::http::Endpoint;
+use crate::http::{Endpoint, address};
 use crate::service::ear::{Ear, Heard};
 use crate::service::streams::FollowedMarket;
 use crate::service::{MarketSpec, MarketUpdate, Notice, Service, Spot};

@@ -3,7 +3,7 @@
 use super::super::book::array;
 use super::frames::{self, Audience};
 use super::replica::Replica;
-use super::{Channel, End, POLICY, Step, Visit, serve_anyone};
+use super::{Channel, End, Step, Visit, serve_anyone};
 use crate::service::ear::{Ear, Source};
 use crate::service::{MarketUpdate, Service, Status};
 use crate::types::{MarketId, Outcome, Reject, Venue};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Tokens on one connection.
 const ASSETS_MAX: usize = 500;
-const TOO_MANY: End = End { code: POLICY, reason: "At most 500 assets on one connection" };
+const TOO_MANY: End = End { code: End::POLICY, reason: "At most 500 assets on one connection" };
 
 /// Serves one socket.
 pub(super) async fn serve(visit: Visit) {

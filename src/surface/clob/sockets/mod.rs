@@ -8,32 +8,26 @@ mod user;
 
 use super::call::{render, service};
 use super::error::Failure;
-use crate::http::{Endpoint, Incoming, Socket, header};
+use crate::http::{End, Endpoint, Incoming, Socket, Step, address, header, json, until};
 use crate::service::ear::{Ear, Heard};
 use crate::service::{MarketUpdate, Notice, Service, UserNews};
-use crate::types::{MarketId, Reject};
+use crate::types::MarketId;
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderValue, UPGRADE};
 use actix_web::web::{self, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use std::future::{pending, ready};
-use std::net::{IpAddr, Ipv4Addr};
+use std::future::ready;
+use std::net::IpAddr;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 /// The answer to a ping, the one word that is no JSON.
 const PONG: &[u8] = b"PONG";
 
-const POLICY: u16 = 1008;
-const GOING_AWAY: u16 = 1001;
 const TRY_AGAIN_LATER: u16 = 1013;
 const NO_SEAT: End = End { code: TRY_AGAIN_LATER, reason: "As many sockets are open as may be" };
-const TOO_SLOW: End = End { code: POLICY, reason: "Reads too slowly: subscribe again" };
-const STARTED_OVER: End = End { code: GOING_AWAY, reason: "The exchange started over: subscribe again" };
-const STOPPING: End = End { code: GOING_AWAY, reason: "Server is going away" };
-const UNAVAILABLE: End = End { code: GOING_AWAY, reason: "The exchange is not available: subscribe again" };
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![socket("/ws/market", market::serve), socket("/ws/user", user::serve), socket("/rtds", rtds::serve)]
@@ -79,51 +73,6 @@ where
         }
         Err(why) => render(request, Err(Failure::bad_request(why.to_string()))),
     }
-}
-
-/// Where a request comes from. Forwarding headers are anyone's to write, and ignored (design §7).
-pub(super) fn address(request: &HttpRequest) -> IpAddr {
-    request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip().to_canonical())
-}
-
-/// Why a socket is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct End {
-    code: u16,
-    reason: &'static str,
-}
-
-/// What a channel does about something: it sends frames, and then perhaps ends.
-#[derive(Debug, Default)]
-struct Step {
-    frames: Vec<Bytes>,
-    end: Option<End>,
-}
-
-impl Step {
-    fn nothing() -> Self {
-        Self::default()
-    }
-
-    fn send(frames: Vec<Bytes>) -> Self {
-        Self { frames, end: None }
-    }
-
-    fn end(end: End) -> Self {
-        Self { frames: Vec::new(), end: Some(end) }
-    }
-}
-
-/// A refusal of the world's own, which no frame of these channels can tell: the client comes back later.
-impl From<Reject> for Step {
-    fn from(reject: Reject) -> Self {
-        tracing::debug!(%reject, "a socket can't be served");
-        Self::end(UNAVAILABLE)
-    }
-}
-
-fn json(frame: &impl serde::Serialize) -> Bytes {
-    Bytes::from(serde_json::to_vec(frame).expect("BUG: a frame that can't be written as JSON"))
 }
 
 /// What one kind of socket makes of what it hears. What a kind never asked its [`Ear`] for, it need not answer.
@@ -176,8 +125,8 @@ async fn pump(mut socket: Socket, mut notices: broadcast::Receiver<Notice>, mut 
         let step = tokio::select! {
             biased;
             notice = notices.recv() => Step::end(match notice {
-                Ok(Notice::StartedOver) | Err(RecvError::Lagged(_)) => STARTED_OVER,
-                Ok(Notice::Stopping) | Err(RecvError::Closed) => STOPPING,
+                Ok(Notice::StartedOver) | Err(RecvError::Lagged(_)) => End::STARTED_OVER,
+                Ok(Notice::Stopping) | Err(RecvError::Closed) => End::STOPPING,
             }),
             incoming = socket.next() => match incoming {
                 Ok(Incoming::Text(text)) if is_ping(&text) => Step::send(vec![Bytes::from_static(PONG)]),
@@ -189,8 +138,8 @@ async fn pump(mut socket: Socket, mut notices: broadcast::Receiver<Notice>, mut 
                 Heard::Update(update) => channel.updated(&update).await,
                 Heard::Listed(market) => channel.listed(market).await,
                 Heard::News(news) => channel.told(&news).await,
-                Heard::Behind => Step::end(TOO_SLOW),
-                Heard::Silence => Step::end(STOPPING),
+                Heard::Behind => Step::end(End::TOO_SLOW),
+                Heard::Silence => Step::end(End::STOPPING),
             },
             () = until(wakes_at) => channel.woken().await,
         };
@@ -207,11 +156,4 @@ async fn pump(mut socket: Socket, mut notices: broadcast::Receiver<Notice>, mut 
 
 fn is_ping(text: &str) -> bool {
     text.trim().eq_ignore_ascii_case("ping")
-}
-
-async fn until(at: Option<Instant>) {
-    match at {
-        Some(at) => sleep_until(at).await,
-        None => pending().await,
-    }
 }

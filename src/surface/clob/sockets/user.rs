@@ -2,7 +2,7 @@
 
 use super::super::auth::reads_of;
 use super::super::to_wire::{OrderEvent, Shown, status_name};
-use super::{Channel, End, NO_SEAT, POLICY, Step, UNAVAILABLE, Visit, json, pump};
+use super::{Channel, End, NO_SEAT, Step, Visit, json, pump};
 use crate::service::callers::MayRead;
 use crate::service::ear::Ear;
 use crate::service::history::{FillFilter, OrderFilter, OrderRow, OrderStatus};
@@ -26,7 +26,7 @@ const MARKETS_MAX: usize = 1_000;
 /// Trades whose later stages one socket waits for. What comes after them is told at once.
 const STAGES_MAX: usize = 10_000;
 
-const NO_AUTH: End = End { code: POLICY, reason: "" };
+const NO_AUTH: End = End { code: End::POLICY, reason: "" };
 
 pub(super) async fn serve(visit: Visit) {
     let Visit { service, socket, address } = visit;
@@ -126,7 +126,7 @@ impl Channel for User {
         if !self.service.still_holds(&caller) {
             return Step::end(NO_AUTH);
         }
-        let Ok(reads) = reads_of(&self.service, &caller) else { return Step::end(UNAVAILABLE) };
+        let Ok(reads) = reads_of(&self.service, &caller) else { return Step::end(End::UNAVAILABLE) };
         let told = match news {
             UserNews::Accepted(accepted) => {
                 self.order(&reads, accepted.placed.order, accepted.at, Change::Placed).await

@@ -5,25 +5,18 @@ mod native;
 mod polymarket;
 
 use super::call::{Visit, socket};
-use crate::http::{Endpoint, Incoming, Socket};
+use crate::http::{End, Endpoint, Incoming, Socket, Step, json, until};
 use crate::service::ear::{Ear, Heard};
 use crate::service::streams::{FollowedMarket, News};
 use crate::service::{Fill, MarketUpdate, Notice, Service, UserNews};
 use crate::types::Reject;
-use bytes::Bytes;
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
-const POLICY: u16 = 1008;
-const GOING_AWAY: u16 = 1001;
 const NO_GOOD_TOKEN: End = End { code: 4001, reason: "Invalid or expired token" };
 const NO_SEAT: End = End { code: 4002, reason: "Maximum WebSocket connections exceeded" };
-const TOO_SLOW: End = End { code: POLICY, reason: "Reads too slowly: subscribe again" };
-const STARTED_OVER: End = End { code: GOING_AWAY, reason: "The exchange started over: subscribe again" };
-const STOPPING: End = End { code: GOING_AWAY, reason: "Server is going away" };
-const UNAVAILABLE: End = End { code: GOING_AWAY, reason: "The exchange is not available: subscribe again" };
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -32,51 +25,6 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         socket("/v1/ws/market", |visit| polymarket::serve(visit, polymarket::Kind::Market)),
         socket("/v1/ws/user", |visit| polymarket::serve(visit, polymarket::Kind::User)),
     ]
-}
-
-/// Why a socket is closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct End {
-    code: u16,
-    reason: &'static str,
-}
-
-/// What a channel does about something: it sends frames, and then perhaps ends.
-#[derive(Debug, Default)]
-struct Step {
-    frames: Vec<Bytes>,
-    end: Option<End>,
-}
-
-impl Step {
-    fn nothing() -> Self {
-        Self::default()
-    }
-
-    fn send(frame: &Value) -> Self {
-        Self { frames: vec![json(frame)], end: None }
-    }
-
-    fn end(end: End) -> Self {
-        Self { frames: Vec::new(), end: Some(end) }
-    }
-
-    fn then(mut self, end: End) -> Self {
-        self.end = Some(end);
-        self
-    }
-}
-
-/// A refusal of the world's own, which no frame of these channels can tell: the client comes back later.
-impl From<Reject> for Step {
-    fn from(reject: Reject) -> Self {
-        tracing::debug!(%reject, "a socket can't be served");
-        Self::end(UNAVAILABLE)
-    }
-}
-
-fn json(frame: &impl serde::Serialize) -> Bytes {
-    Bytes::from(serde_json::to_vec(frame).expect("BUG: a frame that can't be written as JSON"))
 }
 
 /// What one kind of socket makes of what it hears.
@@ -117,8 +65,8 @@ async fn pump(mut socket: Socket, opening: Step, (mut notices, fills): Listening
         step = tokio::select! {
             biased;
             notice = notices.recv() => Step::end(match notice {
-                Ok(Notice::StartedOver) | Err(RecvError::Lagged(_)) => STARTED_OVER,
-                Ok(Notice::Stopping) | Err(RecvError::Closed) => STOPPING,
+                Ok(Notice::StartedOver) | Err(RecvError::Lagged(_)) => End::STARTED_OVER,
+                Ok(Notice::Stopping) | Err(RecvError::Closed) => End::STOPPING,
             }),
             incoming = socket.next() => match incoming {
                 Ok(Incoming::Text(text)) => channel.said(&text, &mut ear).await,
@@ -134,18 +82,11 @@ async fn pump(mut socket: Socket, opening: Step, (mut notices, fills): Listening
                 },
                 // No channel here asks for it.
                 Heard::Listed(_) => Step::nothing(),
-                Heard::Behind => Step::end(TOO_SLOW),
-                Heard::Silence => Step::end(STOPPING),
+                Heard::Behind => Step::end(End::TOO_SLOW),
+                Heard::Silence => Step::end(End::STOPPING),
             },
             () = until(deadline) => channel.overdue(),
         };
-    }
-}
-
-async fn until(deadline: Option<tokio::time::Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn serve(visit: Visit, kind: Kind) {
     let connected = json!({"type": "connected", "user_id": caller.user, "protocol_version": PROTOCOL});
     let fills = (kind == Kind::Executions).then(|| service.news_of(&caller));
     let channel = Native { service, kind, markets: Vec::new() };
-    pump(socket, Step::send(&connected), (notices, fills), channel).await;
+    pump(socket, Step::say(&connected), (notices, fills), channel).await;
 }
 
 struct Native {
@@ -55,7 +55,7 @@ impl Channel for Native {
         let Ok(frame) = serde_json::from_str::<Value>(text) else { return error("Invalid JSON") };
         let action = frame.get("action").or_else(|| frame.get("type")).and_then(Value::as_str).unwrap_or("");
         match (action.to_ascii_lowercase().as_str(), self.kind) {
-            ("ping", _) => Step::send(&json!({"type": "pong", "ts": now_ms(&self.service)})),
+            ("ping", _) => Step::say(&json!({"type": "pong", "ts": now_ms(&self.service)})),
             ("subscribe", Kind::Prices) => match named(&frame) {
                 Ok(ids) => self.subscribe(&ids, ear).await.unwrap_or_else(Step::from),
                 Err(why) => error(why),
@@ -89,7 +89,7 @@ impl Channel for Native {
         let catalog = self.service.catalog();
         match catalog.get(fill.market) {
             Some(spec) if fill.kind == OrderKind::Limit && spec.venue == Venue::Polymarket => {
-                Step::send(&frames::execution(fill, spec))
+                Step::say(&frames::execution(fill, spec))
             }
             Some(_) | None => Step::nothing(),
         }
@@ -114,7 +114,7 @@ fn named(frame: &Value) -> Result<Vec<&str>, &'static str> {
 }
 
 fn error(message: &str) -> Step {
-    Step::send(&json!({"type": "error", "message": message}))
+    Step::say(&json!({"type": "error", "message": message}))
 }
 
 impl Native {
@@ -153,7 +153,7 @@ impl Native {
             }
         }
         self.markets.retain(|market| !ids.contains(&market.spec.facts.condition_id.as_str()));
-        Step::send(&self.subscribed())
+        Step::say(&self.subscribed())
     }
 
     fn follows(&self, market: MarketId) -> bool {

@@ -2,7 +2,7 @@
 
 use super::super::markets::by_condition;
 use super::{
-    Channel, End, NO_GOOD_TOKEN, NO_SEAT, NotAList, POLICY, Step, Visit, frames, ids, now_ms, pump, take_in,
+    Channel, End, NO_GOOD_TOKEN, NO_SEAT, NotAList, Step, Visit, frames, ids, now_ms, pump, take_in,
     token_holder,
 };
 use crate::service::ear::{Ear, Source};
@@ -81,7 +81,7 @@ struct Complaint(&'static str, String);
 
 impl From<Complaint> for Step {
     fn from(Complaint(error, message): Complaint) -> Self {
-        Self::send(&json!({"event_type": "error", "error": error, "message": message}))
+        Self::say(&json!({"event_type": "error", "error": error, "message": message}))
     }
 }
 
@@ -137,7 +137,7 @@ impl Channel for Polymarket {
         // Nothing is told before the subscribe frame.
         let is_wanted = self.all_markets || self.tokens.contains_key(&(fill.market, fill.outcome));
         if is_wanted && spec.venue == Venue::Polymarket {
-            return Step::send(&frames::trade(fill, spec));
+            return Step::say(&frames::trade(fill, spec));
         }
         Step::nothing()
     }
@@ -152,12 +152,13 @@ impl Channel for Polymarket {
 }
 
 fn auth_required() -> Step {
-    complaint("AUTH_REQUIRED", "auth.apiKey is required").then(End { code: POLICY, reason: "Auth required" })
+    complaint("AUTH_REQUIRED", "auth.apiKey is required")
+        .then(End { code: End::POLICY, reason: "Auth required" })
 }
 
 impl Polymarket {
     fn pong(&self) -> Step {
-        Step::send(&json!({"event_type": "pong", "ts": now_ms(&self.service)}))
+        Step::say(&json!({"event_type": "pong", "ts": now_ms(&self.service)}))
     }
 
     /// Takes the key in a frame, unless a token said already who speaks. Gives the refusal, if there is one.
@@ -170,7 +171,7 @@ impl Polymarket {
             return (self.kind == Kind::User).then(auth_required);
         };
         let Ok(caller) = self.service.authenticate_key(key) else {
-            let end = End { code: POLICY, reason: "Auth invalid" };
+            let end = End { code: End::POLICY, reason: "Auth invalid" };
             return Some(complaint("AUTH_INVALID", "Invalid API key").then(end));
         };
         let Some(seat) = self.service.take_seat(&caller) else {
