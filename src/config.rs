@@ -62,6 +62,8 @@ pub struct Settings {
     pub listen_data: Option<String>,
     /// See `listen_polysim`.
     pub listen_relayer: Option<String>,
+    /// See `listen_polysim`.
+    pub listen_parsec: Option<String>,
     /// The server's own secret as 64 hexadecimal digits; none, or an empty one, for the file in the data directory.
     #[serde(skip_serializing)]
     pub master_key: Option<String>,
@@ -165,6 +167,7 @@ impl Default for Settings {
             listen_gamma: None,
             listen_data: None,
             listen_relayer: None,
+            listen_parsec: None,
             master_key: None,
             jwt_secret: None,
         }
@@ -172,7 +175,7 @@ impl Default for Settings {
 }
 
 /// The variables that are settings. Others with the prefix belong to somebody else.
-const VARIABLES: [&str; 22] = [
+const VARIABLES: [&str; 23] = [
     "listen",
     "data",
     "scenario",
@@ -195,6 +198,7 @@ const VARIABLES: [&str; 22] = [
     "listen_gamma",
     "listen_data",
     "listen_relayer",
+    "listen_parsec",
 ];
 
 impl Settings {

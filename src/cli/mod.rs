@@ -23,7 +23,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the exchange until it is stopped.
-    Serve(serve::Flags),
+    Serve(Box<serve::Flags>),
     /// Watch a bot trade on an exchange in memory for 20 seconds.
     Demo(demo::Flags),
     /// Print every ready user and its credentials.

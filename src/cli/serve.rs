@@ -17,6 +17,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Flags of `serve`. Each is also a `PAPERTAPE_*` variable and a key of the config file; flags win.
 #[derive(Debug, clap::Args)]
@@ -87,6 +88,9 @@ pub(super) struct Flags {
     /// One more address, which the relayer has alone, at its root
     #[arg(long, value_name = "ADDR")]
     listen_relayer: Option<String>,
+    /// One more address, which Parsec's surface has alone: its SDKs' `local` environment is localhost:3000
+    #[arg(long, value_name = "ADDR")]
+    listen_parsec: Option<String>,
     /// A TOML file of these settings
     #[arg(long, value_name = "FILE", env = "PAPERTAPE_CONFIG")]
     config: Option<PathBuf>,
@@ -122,6 +126,7 @@ impl Flags {
             ("listen_gamma", &self.listen_gamma),
             ("listen_data", &self.listen_data),
             ("listen_relayer", &self.listen_relayer),
+            ("listen_parsec", &self.listen_parsec),
         ] {
             say(name, address.clone().map(Value::from));
         }
@@ -132,9 +137,11 @@ impl Flags {
 pub(super) fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(flags.config.as_deref(), &flags.said()).map_err(anyhow::Error::msg)?;
     actix_web::rt::System::new().block_on(async {
+        // Before anyone is told that it is ready: whoever hears that may stop it at once.
+        let stop = StopSignal::listen()?;
         let running = Running::start(&settings)?;
         running.announce(&settings);
-        stop_signal().await?;
+        stop.wait().await;
         running.stop().await;
         Ok(ExitCode::SUCCESS)
     })
@@ -219,9 +226,9 @@ impl Running {
             println!("{}", self.ready_line(&base));
             return;
         }
-        let key = |name: &str| {
+        let key = |name: &str, of: fn(&Persona) -> &Option<String>| {
             let persona = self.personas.iter().find(|persona| persona.name == name);
-            persona.and_then(|persona| persona.ps_key.clone()).unwrap_or_default()
+            persona.and_then(|persona| of(persona).clone()).unwrap_or_default()
         };
         println!("papertape is ready at {base}");
         match settings.durability {
@@ -230,9 +237,17 @@ impl Running {
                 println!("  the world lies in {}", settings.data.display());
             }
         }
-        println!("  PolySimulator's SDK:  PolySimClient(base_url=\"{base}\", api_key=\"{}\")", key("trader"));
+        println!(
+            "  PolySimulator's SDK:  PolySimClient(base_url=\"{base}\", api_key=\"{}\")",
+            key("trader", |persona| &persona.ps_key)
+        );
         #[cfg(feature = "clob")]
         println!("  Polymarket's clients: the same host, and any private key: a new wallet gets play money");
+        #[cfg(feature = "parsec")]
+        println!(
+            "  Parsec's SDK:         ParsecAPI(base_url=\"{base}\", api_key=\"{}\")",
+            key("trader", |persona| &persona.pk_key)
+        );
         println!("  more users and keys:  papertape personas");
         println!("  stop with Ctrl-C");
     }
@@ -289,6 +304,7 @@ fn bind_alone(settings: &Settings) -> anyhow::Result<Vec<(&'static str, Vec<TcpL
         ("gamma", &settings.listen_gamma),
         ("data", &settings.listen_data),
         ("relayer", &settings.listen_relayer),
+        ("parsec", &settings.listen_parsec),
     ];
     let mut bound = Vec::new();
     for (name, address) in given {
@@ -310,13 +326,21 @@ fn url(addresses: &[SocketAddr]) -> String {
     first.map_or_else(String::new, |address| format!("http://{address}"))
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn stop_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, from when it listens.
+struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignal {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    Ok(())
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

@@ -34,7 +34,7 @@ pub struct Account {
     pub cash: Usd,
     /// Cash reserved for open orders.
     pub reserved: Usd,
-    /// Cash held back outside trading.
+    /// Cash taken aside for fees of others. It is not part of `cash`.
     pub escrow: Usd,
     /// How many orders are open.
     pub open_orders: u32,

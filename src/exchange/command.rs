@@ -110,6 +110,29 @@ pub enum Command {
         /// The house account, which takes the positions.
         house: AccountId,
     },
+    /// Take cash aside, for a fee of somebody else's.
+    Hold {
+        /// Whose.
+        account: AccountId,
+        /// How much.
+        amount: Usd,
+    },
+    /// Give back what was taken aside.
+    Release {
+        /// To whom.
+        account: AccountId,
+        /// How much.
+        amount: Usd,
+    },
+    /// Pay out what was taken aside.
+    PayHeld {
+        /// Whose.
+        account: AccountId,
+        /// How much.
+        amount: Usd,
+        /// Who gets how much of it; the rest goes to the fees.
+        share: Option<(AccountId, Usd)>,
+    },
 }
 
 /// A purse to open.

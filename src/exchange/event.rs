@@ -121,6 +121,22 @@ pub enum Event {
         /// Its tick from now on, a part of that.
         to: Price,
     },
+    /// Cash was taken aside, or given back if negative.
+    Held {
+        /// Whose.
+        account: AccountId,
+        /// How much.
+        amount: Usd,
+    },
+    /// What had been taken aside was paid.
+    HeldPaid {
+        /// Whose it was.
+        account: AccountId,
+        /// How much.
+        amount: Usd,
+        /// Who got how much of it; the fees got the rest.
+        share: Option<(AccountId, Usd)>,
+    },
 }
 
 /// An accepted order.

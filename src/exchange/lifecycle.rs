@@ -348,6 +348,11 @@ impl Exchange {
         if taker.role != Role::House || taker.venue != venue || account == house || cash.is_negative() {
             return Err(Reject::Unsupported);
         }
+        // What is taken aside comes back with the orders that it was for, and is a part of the new cash.
+        let cash = cash - purse.escrow;
+        if cash.is_negative() {
+            return Err(Reject::InsufficientFunds { needed: purse.escrow, available: cash + purse.escrow });
+        }
         // What has to be created is less than all of the new cash, what is destroyed less than all there is.
         self.may_create(cash)?;
         let orders = self.close_chosen(account, |_| true, CloseReason::AccountReset, events);
@@ -374,6 +379,7 @@ impl Exchange {
             self.move_cash(account, difference, events);
         }
         let positions = u32::try_from(held.len()).expect("BUG: more positions than markets");
+        let cash = cash + self.accounts[index(account.0 - 1)].escrow;
         Ok(Receipt::Reset { positions, orders, cash })
     }
 }

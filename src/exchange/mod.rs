@@ -11,6 +11,7 @@ mod book;
 mod close;
 mod command;
 mod edge;
+mod escrow;
 mod event;
 mod fees;
 mod groups;
@@ -138,6 +139,9 @@ impl Exchange {
                 self.convert(*account, (markets, *shares), *adapter, events)
             }
             Command::ResetAccount { account, cash, house } => self.reset(*account, *cash, *house, events),
+            Command::Hold { account, amount } => self.hold(*account, *amount, events),
+            Command::Release { account, amount } => self.release(*account, *amount, events),
+            Command::PayHeld { account, amount, share } => self.pay_held(*account, *amount, *share, events),
         }
     }
 
@@ -247,7 +251,9 @@ impl Exchange {
             return Err(format!("{} dollars are held, {} were given", held.plain(), given.plain()));
         }
         let broke = self.accounts.iter().find(|account| {
-            account.role == Role::Trader && (account.cash.is_negative() || account.available().is_negative())
+            account.escrow.is_negative()
+                || account.role == Role::Trader
+                    && (account.cash.is_negative() || account.available().is_negative())
         });
         broke.map_or(Ok(()), |account| Err(format!("account {} went below zero", account.id)))
     }

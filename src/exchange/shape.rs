@@ -32,8 +32,9 @@ pub(super) fn check_shape(
     let level = limit_level(order, market, rule)?;
     let size = match order.size {
         Size::Shares(shares) => {
+            let asked = shares;
             let shares = shares.truncated_to(spec.lot);
-            if !shares.is_positive() {
+            if !shares.is_positive() || (order.terms.whole_lots && shares != asked) {
                 return Err(Reject::InvalidQuantity);
             }
             let may_be_less = sells_dust || (order.kind == OrderKind::Market && order.terms.may_take_less);

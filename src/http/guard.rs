@@ -18,7 +18,9 @@ const EXPOSED: &str = "X-Polysim-Code, X-Request-Id, Retry-After, X-API-Beta-Cut
      X-RateLimit-Remaining, X-RateLimit-Limit-Per-Second, X-RateLimit-Remaining-Per-Second, X-RateLimit-Reset, \
      X-Polysim-RateLimit-Tier, X-Polysim-RateLimit-Limit, X-Polysim-RateLimit-Remaining, \
      X-Polysim-RateLimit-Limit-Per-Second, X-Polysim-RateLimit-Remaining-Per-Second, X-Polysim-RateLimit-Reset, \
-     X-Concurrency-Key-Limit, X-Concurrency-Key-Remaining, Content-Disposition";
+     X-Concurrency-Key-Limit, X-Concurrency-Key-Remaining, Content-Disposition, X-Should-Retry, X-Parsec-Tier, \
+     X-RateLimit-Monthly-Limit, X-RateLimit-Monthly-Remaining, X-RateLimit-Monthly-Reset, X-RateLimit-User-Limit, \
+     X-RateLimit-User-Remaining, X-RateLimit-Pool-Limit, X-RateLimit-Pool-Remaining";
 
 impl Guard {
     /// A guard that lets loopback and the given hosts in.

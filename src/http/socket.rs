@@ -1,5 +1,6 @@
 //! A WebSocket as a pair of calls. Pings and closes are answered here; a peer that does not read is given up.
 
+use actix_http::ws::ProtocolError;
 use actix_web::web::{Bytes, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session};
@@ -27,6 +28,10 @@ pub enum Incoming {
     Text(String),
     /// A message of bytes, which no service here expects.
     Binary,
+    /// A ping, which is answered already.
+    Pinged,
+    /// A message longer than may be. Nothing more can be read.
+    TooLong,
 }
 
 /// The peer is gone, or does not read.
@@ -65,6 +70,7 @@ impl Socket {
                     if self.session.pong(&bytes).await.is_err() {
                         return Err(Closed);
                     }
+                    return Ok(Incoming::Pinged);
                 }
                 Some(Ok(AggregatedMessage::Pong(_))) => {}
                 Some(Ok(AggregatedMessage::Close(reason))) => {
@@ -73,6 +79,7 @@ impl Socket {
                     drop(tokio::time::timeout(SEND_PATIENCE, answer).await);
                     return Err(Closed);
                 }
+                Some(Err(ProtocolError::Overflow)) => return Ok(Incoming::TooLong),
                 Some(Err(_)) | None => return Err(Closed),
             }
         }

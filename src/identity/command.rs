@@ -1,5 +1,6 @@
 //! What may be asked of the users and keys of a world, and what happened to them.
 
+use super::customer::NewEndUser;
 use super::key::{Key, Permissions, Scheme};
 use super::tier::Tier;
 use super::user::{GateChange, Gates, User};
@@ -67,6 +68,19 @@ pub enum Command {
     IssueKey(UserId, NewKey),
     /// Somebody comes with a wallet that signed for it. The first time a user is made of it.
     JoinWallet(Address),
+    /// Somebody proves a credential of an exchange. The first time a user is made of it.
+    JoinCredential {
+        /// What it denotes: one-way, and no secret.
+        credential: [u8; 32],
+        /// What the user is called.
+        name: String,
+    },
+    /// A builder asks for an end user.
+    CreateEndUser(UserId, NewEndUser),
+    /// A builder says how much an end user of its may ask in a second.
+    LimitEndUser(UserId, UserId, u32),
+    /// A builder ends an end user of its.
+    DeactivateEndUser(UserId, UserId),
     /// A key for a wallet, unless it has the same one already.
     IssueWalletKey {
         /// Whose.
@@ -143,4 +157,10 @@ pub enum Event {
     UserEnrolled(UserId, String, bool),
     /// The switches are these.
     GatesSet(Gates),
+    /// An end user may ask so much in a second.
+    EndUserLimited(UserId, u32),
+    /// An end user is out of use.
+    EndUserDeactivated(UserId),
+    /// It is in use again, with a key of this generation.
+    EndUserRevived(UserId, u32),
 }

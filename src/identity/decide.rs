@@ -27,6 +27,10 @@ impl Identity {
             Command::IssueFirstKey(user, wanted) => self.issue_first(at, *user, wanted),
             Command::IssueKey(user, wanted) => self.issue(at, *user, wanted),
             Command::JoinWallet(address) => self.join_wallet(*address),
+            Command::JoinCredential { credential, name } => Ok(self.join_credential(*credential, name)),
+            Command::CreateEndUser(builder, new) => self.create_end_user(at, *builder, new),
+            Command::LimitEndUser(builder, user, qps) => self.limit_end_user(*builder, *user, *qps),
+            Command::DeactivateEndUser(builder, user) => self.deactivate(*builder, *user),
             Command::IssueWalletKey { user, wallet, print } => {
                 self.issue_wallet_key(at, *user, (*wallet, print))
             }
@@ -93,6 +97,12 @@ impl Identity {
                 }
             }
             Event::GatesSet(gates) => self.gates = *gates,
+            Event::EndUserLimited(user, qps_limit) => self.end_user_mut(*user).qps_limit = *qps_limit,
+            Event::EndUserDeactivated(user) => self.end_user_mut(*user).active = false,
+            Event::EndUserRevived(user, generation) => {
+                let end_user = self.end_user_mut(*user);
+                (end_user.active, end_user.generation) = (true, *generation);
+            }
         }
     }
 

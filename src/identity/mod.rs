@@ -5,6 +5,7 @@
 //! then taken in, which cannot fail.
 
 mod command;
+mod customer;
 mod decide;
 pub mod ethereum;
 mod key;
@@ -14,9 +15,12 @@ mod user;
 mod wallet;
 
 pub use command::{Command, Event, NewKey, OwnKey, Print, Whom};
+pub use customer::{
+    Builder, CustomerId, CustomerRules, CustomerTiers, EXTERNAL_ID_MAX, EndUser, Escrow, NewEndUser,
+};
 pub use decide::ACTIVE_KEYS_MAX;
 pub use key::{Caller, Key, Permission, Permissions, Refused, Scheme, hash_secret};
-pub use quota::{Standing, Windows};
+pub use quota::{Bucket, Standing, Windows};
 pub use tier::{AddressRules, Tier, TierRules, Tiers};
 pub use user::{Cohort, GateChange, Gates, User};
 pub use wallet::{WalletKey, WalletKeyKind};
@@ -36,9 +40,14 @@ pub struct Identity {
     by_subject: BTreeMap<String, UserId>,
     /// Of the wallet that signs and of those derived from it.
     by_wallet: BTreeMap<Address, UserId>,
+    by_credential: BTreeMap<[u8; 32], UserId>,
+    /// End users by their builder and its own id for them.
+    by_external: BTreeMap<(UserId, String), UserId>,
+    by_customer: BTreeMap<CustomerId, UserId>,
     epoch: u32,
     gates: Gates,
     tiers: Tiers,
+    customer_tiers: CustomerTiers,
     cohorts: Vec<Cohort>,
 }
 
@@ -50,20 +59,21 @@ struct Stored {
     epoch: u32,
     gates: Gates,
     tiers: Tiers,
+    customer_tiers: CustomerTiers,
     cohorts: Vec<Cohort>,
 }
 
 impl From<Identity> for Stored {
     fn from(identity: Identity) -> Self {
-        let Identity { users, keys, epoch, gates, tiers, cohorts, .. } = identity;
-        Self { users, keys, epoch, gates, tiers, cohorts }
+        let Identity { users, keys, epoch, gates, tiers, customer_tiers, cohorts, .. } = identity;
+        Self { users, keys, epoch, gates, tiers, customer_tiers, cohorts }
     }
 }
 
 impl From<Stored> for Identity {
     fn from(stored: Stored) -> Self {
         let identity = Self::new(stored.gates, stored.tiers, stored.cohorts);
-        let mut identity = identity.in_epoch(stored.epoch);
+        let mut identity = identity.in_epoch(stored.epoch).with_customers(stored.customer_tiers);
         for user in stored.users {
             identity.add_user(user);
         }
@@ -87,6 +97,12 @@ impl Identity {
         Self { epoch, ..self }
     }
 
+    /// The same people with other tiers of customers.
+    #[must_use]
+    pub fn with_customers(self, customer_tiers: CustomerTiers) -> Self {
+        Self { customer_tiers, ..self }
+    }
+
     /// How often the world had been reset when these people began: ids mean nothing in another epoch.
     #[must_use]
     pub fn epoch(&self) -> u32 {
@@ -101,6 +117,12 @@ impl Identity {
         }
         if let Some(address) = user.wallet {
             self.learn_wallet(id, address);
+        }
+        if let Some(credential) = user.credential {
+            self.by_credential.insert(credential, id);
+        }
+        if let Some(end_user) = user.end_user.as_deref() {
+            self.learn_end_user(id, end_user);
         }
         self.users.push(user);
         id
@@ -125,6 +147,10 @@ impl Identity {
 
     fn user_mut(&mut self, user: UserId) -> &mut User {
         self.users.get_mut(index(user.0 - 1)).expect("BUG: an event of a user who never was")
+    }
+
+    fn end_user_mut(&mut self, user: UserId) -> &mut EndUser {
+        self.user_mut(user).end_user.as_deref_mut().expect("BUG: an event of an end user who is none")
     }
 
     fn key_mut(&mut self, key: KeyId) -> &mut Key {
@@ -153,6 +179,12 @@ impl Identity {
     #[must_use]
     pub fn was_deleted(&self, subject: &str) -> bool {
         self.by_subject.get(subject).is_some_and(|user| self.user(*user).is_none())
+    }
+
+    /// The user that a credential of an exchange is.
+    #[must_use]
+    pub fn by_credential(&self, credential: &[u8; 32]) -> Option<UserId> {
+        self.by_credential.get(credential).copied().filter(|user| self.user(*user).is_some())
     }
 
     /// Every user who was not deleted, in the order of their ids.
@@ -191,6 +223,12 @@ impl Identity {
         &self.tiers
     }
 
+    /// The tiers of customers in force.
+    #[must_use]
+    pub fn customer_tiers(&self) -> &CustomerTiers {
+        &self.customer_tiers
+    }
+
     /// Who a key of a grammar speaks for, in the order of polysimulator.md §3.4, steps 2 to 6.
     ///
     /// # Errors
@@ -215,8 +253,8 @@ impl Identity {
         let key = self.key(key).ok_or(KeyFailure::Unknown)?;
         key.usable(at)?;
         match key.scheme {
-            Scheme::Polysim | Scheme::Parsec | Scheme::Papi => self.may_come_in(key.user),
-            Scheme::Clob => self.vouch_wallet(key.user),
+            Scheme::Polysim | Scheme::Papi => self.may_come_in(key.user),
+            Scheme::Clob | Scheme::Parsec => self.vouch_unlisted(key.user),
         }
     }
 

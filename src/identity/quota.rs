@@ -1,4 +1,5 @@
-//! How much a caller may ask: fixed windows of one clock second and one clock minute (polysimulator.md §6.2).
+//! How much a caller may ask: fixed windows of one clock second and one clock minute (polysimulator.md §6.2), and
+//! buckets that fill again by and by (parsec.md §3.2).
 
 use super::tier::TierRules;
 use crate::types::Timestamp;
@@ -90,9 +91,78 @@ impl Standing {
     }
 }
 
+/// Tokens that are taken one a request and come back at a rate. It begins full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bucket {
+    /// Thousandths of tokens taken and not come back yet.
+    taken: u64,
+    /// Until when that is reckoned.
+    at: Timestamp,
+}
+
+/// Thousandths of a token in a whole one: as many as milliseconds in a second, so that a rate needs no division.
+const TOKEN: u64 = 1_000;
+
+impl Bucket {
+    /// Lets tokens come back, `per_second` of them in a second. No clock that was read late takes any away.
+    fn refill(&mut self, at: Timestamp, per_second: u32) {
+        let passed = u64::try_from(at.millis().saturating_sub(self.at.millis())).unwrap_or_default();
+        self.taken = self.taken.saturating_sub(passed.saturating_mul(u64::from(per_second)));
+        self.at = self.at.max(at);
+    }
+
+    /// Takes a token out of `most`, if one is there, and says how many whole ones are left; else none.
+    pub fn take(&mut self, at: Timestamp, per_second: u32, most: u32) -> Option<u32> {
+        self.refill(at, per_second);
+        let room = u64::from(most) * TOKEN;
+        if self.taken + TOKEN > room {
+            return None;
+        }
+        self.taken += TOKEN;
+        Some(u32::try_from((room - self.taken) / TOKEN).unwrap_or(u32::MAX))
+    }
+
+    /// How many whole tokens of `most` are there.
+    #[must_use]
+    pub fn left(mut self, at: Timestamp, per_second: u32, most: u32) -> u32 {
+        self.refill(at, per_second);
+        let left = (u64::from(most) * TOKEN).saturating_sub(self.taken);
+        u32::try_from(left / TOKEN).unwrap_or(u32::MAX)
+    }
+
+    /// Gives a token back that was taken and not used.
+    pub fn give_back(&mut self) {
+        self.taken = self.taken.saturating_sub(TOKEN);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bucket_lets_its_capacity_through_at_once_and_its_rate_after_that() {
+        let mut bucket = Bucket::default();
+        let at = Timestamp::from_millis;
+        let mut taken = |millis: i64| bucket.take(at(millis), 2, 3);
+        assert_eq!([0, 0, 0, 0].map(&mut taken), [Some(2), Some(1), Some(0), None]);
+        // Half a second brings one of two a second back, and no clock that is read late takes it away again.
+        assert_eq!([499, 500, 400, 999, 1_000].map(&mut taken), [None, Some(0), None, None, Some(0)]);
+        assert_eq!(taken(1_000_000), Some(2), "it never holds more than its capacity");
+        bucket.give_back();
+        assert_eq!((bucket.left(at(1_000_000), 2, 3), bucket.left(at(0), 1, 1)), (3, 1));
+        assert_eq!(Bucket::default().take(at(0), 0, 0), None);
+    }
+
+    #[test]
+    fn a_smaller_capacity_holds_at_once() {
+        let mut bucket = Bucket::default();
+        for _ in 0..5 {
+            bucket.take(Timestamp::default(), 10, 10);
+        }
+        assert_eq!(bucket.take(Timestamp::default(), 3, 3), None);
+        assert_eq!(bucket.take(Timestamp::from_seconds(1), 3, 3), Some(0));
+    }
 
     fn rules(requests_per_second: u32, requests_per_minute: u32) -> TierRules {
         TierRules { requests_per_second, requests_per_minute, ..TierRules::default() }

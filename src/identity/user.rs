@@ -1,5 +1,6 @@
 //! Users, the switches that gate them, and the groups they are admitted in.
 
+use super::customer::{Builder, EndUser};
 use super::tier::Tier;
 use crate::types::{Address, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ pub struct User {
     pub email: String,
     /// The address of the wallet it signs with, if it has one.
     pub wallet: Option<Address>,
+    /// The credential of an exchange that this user is, if it is nothing else: what it denotes, and no secret.
+    pub credential: Option<[u8; 32]>,
     /// Its plan.
     pub plan: Tier,
     /// Whether the runtime gate lets it in.
@@ -28,6 +31,10 @@ pub struct User {
     pub deleted: bool,
     /// The cohorts it was admitted to.
     pub cohorts: Vec<String>,
+    /// What makes it a builder, if it is one.
+    pub builder: Option<Builder>,
+    /// What makes it a builder's, if it is one's.
+    pub end_user: Option<Box<EndUser>>,
 }
 
 impl User {

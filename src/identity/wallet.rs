@@ -79,8 +79,11 @@ impl Identity {
         }
     }
 
-    /// Whether a wallet's key still lets its holder in. PolySimulator's allowlist is not asked: this is another service.
-    pub(super) fn vouch_wallet(&self, user: UserId) -> Result<(), KeyFailure> {
+    /// Whether a key of a service without an allowlist still lets its holder in: PolySimulator's is not asked.
+    ///
+    /// # Errors
+    /// [`KeyFailure`].
+    pub fn vouch_unlisted(&self, user: UserId) -> Result<(), KeyFailure> {
         let user = self.user(user).ok_or(KeyFailure::OwnerNotFound)?;
         if user.flagged { Err(KeyFailure::Restricted) } else { Ok(()) }
     }
@@ -102,6 +105,15 @@ impl Identity {
         }
     }
 
+    /// A credential of an exchange makes a user, unless it has one already.
+    pub(super) fn join_credential(&self, credential: [u8; 32], name: &str) -> Vec<Event> {
+        if self.by_credential(&credential).is_some() {
+            return Vec::new();
+        }
+        let user = User { credential: Some(credential), ..User::named(name, Tier::Free) };
+        vec![Event::UserJoined(self.next_user(), Box::new(user))]
+    }
+
     /// A key for a wallet. Asked for twice, it is given out once.
     pub(super) fn issue_wallet_key(
         &self,
@@ -111,7 +123,7 @@ impl Identity {
     ) -> Result<Vec<Event>, Reject> {
         let user = self.user(id).ok_or(Reject::UserNotFound)?;
         user.wallet.ok_or(Reject::NotEntitled)?;
-        self.vouch_wallet(id).map_err(Reject::NotLetIn)?;
+        self.vouch_unlisted(id).map_err(Reject::NotLetIn)?;
         let has_nonce = wallet.kind == WalletKeyKind::Trading;
         if has_nonce && self.trading_key(id, wallet.nonce).is_some() {
             return Ok(Vec::new());

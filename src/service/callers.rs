@@ -82,6 +82,12 @@ pub struct MayTrade {
 }
 
 impl MayTrade {
+    /// What a customer's credentials prove: an account, of whoever's name it has.
+    #[must_use]
+    pub(super) fn proved((user, account): (UserId, AccountId), by: Authority, epoch: u32) -> Self {
+        Self { user, account, by, epoch }
+    }
+
     /// The account.
     #[must_use]
     pub fn account(&self) -> AccountId {
@@ -128,7 +134,7 @@ pub struct MayRead {
 }
 
 impl MayRead {
-    /// What is public of a wallet on a chain: everyone may see it.
+    /// What is public of a wallet on a chain, which everyone may see; or what credentials proved.
     #[must_use]
     pub(super) fn public(user: UserId, accounts: Vec<AccountId>, epoch: u32) -> Self {
         Self { user, accounts, epoch }
@@ -297,7 +303,7 @@ impl Service {
     }
 
     /// HS256 only; `exp` is required and judged by the world's clock, without leeway.
-    fn decode<Claims: DeserializeOwned>(
+    pub(super) fn decode<Claims: DeserializeOwned>(
         &self,
         token: &str,
         secret: &str,

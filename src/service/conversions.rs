@@ -45,6 +45,7 @@ impl Service {
             | Receipt::Issued(_)
             | Receipt::Opened(_)
             | Receipt::Armed(_)
+            | Receipt::Selected(_)
             | Receipt::Done => Err(Reject::Internal),
         }
     }

@@ -1,7 +1,7 @@
 //! What one connection listens to, gathered in one place.
 
 use super::{MarketUpdate, UserNews};
-use crate::types::MarketId;
+use crate::types::{MarketId, UserId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::broadcast::Receiver;
@@ -22,7 +22,7 @@ pub enum Heard {
     /// What became of its user's orders.
     News(Arc<UserNews>),
     /// The hub did not wait any longer. Nothing more comes from where it was lost.
-    Behind,
+    Behind(Source),
     /// The hub is gone.
     Silence,
 }
@@ -34,8 +34,8 @@ pub enum Source {
     Market(MarketId),
     /// The list of markets.
     Listings,
-    /// The connection's user.
-    User,
+    /// A user whose orders concern the connection.
+    User(UserId),
 }
 
 /// What a connection listens to. Its task owns it; when it ends, so do all listeners.
@@ -75,13 +75,19 @@ impl Ear {
     }
 
     /// Listens to what becomes of a user's orders.
-    pub fn listen_to_user(&mut self, news: Receiver<Arc<UserNews>>) {
-        self.add(Source::User, news, Heard::News);
+    pub fn listen_to_user(&mut self, user: UserId, news: Receiver<Arc<UserNews>>) {
+        self.add(Source::User(user), news, Heard::News);
     }
 
     /// Listens to a source no more. What was heard already still comes.
     pub fn forget(&mut self, source: Source) {
         self.listeners.remove(&source);
+    }
+
+    /// Whether a connection takes what it hears so slowly that most of what may wait does.
+    #[must_use]
+    pub fn is_filling(&self) -> bool {
+        self.heard.len() >= EAR_MAX / 4 * 3
     }
 
     /// The next thing that is heard, in the order in which each source told it.
@@ -95,18 +101,23 @@ impl Ear {
         from: Receiver<News>,
         wrap: fn(News) -> Heard,
     ) {
-        let listener = Listener(tokio::spawn(pass_on(from, self.to.clone(), wrap)));
+        let listener = Listener(tokio::spawn(pass_on(source, from, self.to.clone(), wrap)));
         self.listeners.insert(source, listener);
     }
 }
 
 /// Passes news on in order. A connection that does not take them holds its listeners up until the hub has no more room
 /// for them; then it is told that it is behind.
-async fn pass_on<News: Clone>(mut from: Receiver<News>, to: mpsc::Sender<Heard>, wrap: fn(News) -> Heard) {
+async fn pass_on<News: Clone>(
+    source: Source,
+    mut from: Receiver<News>,
+    to: mpsc::Sender<Heard>,
+    wrap: fn(News) -> Heard,
+) {
     loop {
         let (heard, is_last) = match from.recv().await {
             Ok(news) => (wrap(news), false),
-            Err(RecvError::Lagged(_)) => (Heard::Behind, true),
+            Err(RecvError::Lagged(_)) => (Heard::Behind(source), true),
             Err(RecvError::Closed) => (Heard::Silence, true),
         };
         if to.send(heard).await.is_err() || is_last {

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use crate::world::ledger::query::{
-    EquityPoint, FillFilter, OrderFilter, SettlementFilter, TradeStats, Whose,
+    BookMoment, BookMoments, BookSpan, EquityPoint, FillFilter, OrderFilter, SettlementFilter, TradeStats,
+    Whose,
 };
 pub use crate::world::ledger::{
     Candle, ClosedBy, ConversionKind, ConversionRow, FillRow, OrderRow, OrderStatus, PositionRow,
@@ -94,6 +95,27 @@ impl Service {
     pub async fn orders(&self, permit: &MayRead, filter: OrderFilter) -> Result<Vec<OrderRow>, Reject> {
         let filter = OrderFilter { whose: whose(permit), ..filter };
         self.own_history(permit, move |db| query::orders(db, &filter)).await
+    }
+
+    /// As [`Service::orders`], each with when it changed last, if it ever did.
+    ///
+    /// # Errors
+    /// [`Reject::HistoryUnavailable`].
+    pub async fn timed_orders(
+        &self,
+        permit: &MayRead,
+        filter: OrderFilter,
+    ) -> Result<Vec<(OrderRow, Option<Timestamp>)>, Reject> {
+        let filter = OrderFilter { whose: whose(permit), ..filter };
+        self.own_history(permit, move |db| {
+            let timed = |row: OrderRow| {
+                let traded = row.trades.map(|(_, last)| query::traded_at(db, last)).transpose()?;
+                let at = row.closed_at.or(traded);
+                Ok((row, at))
+            };
+            query::orders(db, &filter)?.into_iter().map(timed).collect()
+        })
+        .await
     }
 
     /// How many orders a filter lets through, page and place aside.
@@ -231,6 +253,14 @@ impl Service {
         to: Timestamp,
     ) -> Result<Vec<Candle>, Reject> {
         self.history(move |db| query::candles(db, market, length_ms, from, to)).await
+    }
+
+    /// How a market's book changed in a stretch of time.
+    ///
+    /// # Errors
+    /// [`Reject::HistoryUnavailable`].
+    pub async fn book_moments(&self, span: BookSpan) -> Result<BookMoments, Reject> {
+        self.history(move |db| query::book_moments(db, &span)).await
     }
 
     /// The price of a market's first outcome when a moment came: that of the last trade before it, or else the one

@@ -10,6 +10,11 @@ use crate::world::{Authority, Command, Receipt};
 pub struct RawKey(String);
 
 impl RawKey {
+    /// A text that was derived.
+    pub(super) fn of(text: String) -> Self {
+        Self(text)
+    }
+
     /// The text, for its owner's eyes.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -5,14 +5,22 @@
 
 pub mod accounts;
 pub mod analysis;
+pub mod builders;
 pub mod callers;
 pub mod conversions;
+pub mod credentials;
+pub mod customer_quota;
+pub mod customer_sockets;
+pub mod customers;
 pub mod ear;
+pub mod fee_auth;
 pub mod history;
 pub mod keys;
 pub mod markets;
+pub mod onboarding;
 pub mod orders;
 pub mod quota;
+pub mod replica;
 pub mod settlement;
 pub mod signed_orders;
 pub mod streams;
@@ -32,14 +40,14 @@ pub use crate::exchange::{
 };
 pub use crate::identity::ethereum;
 pub use crate::identity::{
-    Caller, Cohort, GateChange, Gates, Key, Permission, Permissions, Refused, Scheme, Standing, Tier,
-    TierRules, Tiers, User, WalletKeyKind, Whom,
+    Bucket, Caller, Cohort, CustomerRules, EndUser, Escrow, GateChange, Gates, Key, Permission, Permissions,
+    Refused, Scheme, Standing, Tier, TierRules, Tiers, User, WalletKeyKind, Whom,
 };
 pub use crate::types::KeyFailure;
 pub use crate::world::catalog::Catalog;
 pub use crate::world::hub::{Accepted, Ended, Fill, MarketUpdate, Notice, Progress, UserNews};
 pub use crate::world::scenario::{Persona, Purse, Series, Spot, interval_ms};
-pub use crate::world::{Beat, Signed, Wallet};
+pub use crate::world::{Beat, FeeHold, ManagedWallet, Signed, Wallet, WalletKind};
 
 pub use steering::{BetaWish, Steering};
 
@@ -51,6 +59,8 @@ pub struct Service {
     sockets: Arc<streams::SocketCounter>,
     volumes: Arc<history::VolumeCache>,
     quotas: Arc<quota::Quotas>,
+    customer_quotas: Arc<customer_quota::CustomerQuotas>,
+    customer_sockets: Arc<customer_sockets::CustomerSockets>,
     clob_mode: ClobMode,
     restriction: Arc<restriction::Switch>,
 }
@@ -77,6 +87,8 @@ impl Service {
             sockets: Arc::default(),
             volumes: Arc::default(),
             quotas,
+            customer_quotas: Arc::new(customer_quota::CustomerQuotas::new(rate_limits)),
+            customer_sockets: Arc::default(),
             clob_mode,
             restriction: Arc::default(),
         }
@@ -92,6 +104,12 @@ impl Service {
     #[must_use]
     pub fn now(&self) -> crate::types::Timestamp {
         self.world.clock().now()
+    }
+
+    /// The wall's time.
+    #[must_use]
+    pub fn wall(&self) -> crate::types::Timestamp {
+        self.world.clock().wall()
     }
 
     /// How long the world has been running, on the wall's time.

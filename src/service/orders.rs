@@ -5,7 +5,7 @@ use super::callers::MayTrade;
 use super::history::OrderRow;
 use crate::exchange::{self, Receipt as ExchangeReceipt};
 use crate::types::{MarketId, NewOrder, OrderId, Outcome, Reject, Timestamp};
-use crate::world::{Beat, Claim, Command, Receipt, Signed};
+use crate::world::{Beat, Claim, Command, FeeHold, Receipt, Signed};
 use sha2::{Digest, Sha256};
 
 /// A wish to place an order.
@@ -19,6 +19,8 @@ pub struct Wish {
     pub client_order_id: Option<String>,
     /// What its wallet signed, if it came signed.
     pub signed: Option<Box<Signed>>,
+    /// What is set aside for a builder's fee.
+    pub fee: Option<Box<FeeHold>>,
 }
 
 /// What became of a wish.
@@ -250,6 +252,7 @@ fn command(permit: &MayTrade, wish: Wish) -> Command {
         claim: wish.claim,
         client_order_id: wish.client_order_id.map(String::into_boxed_str),
         signed: wish.signed,
+        fee: wish.fee,
     }
 }
 
@@ -260,6 +263,7 @@ fn receipt(receipt: Receipt) -> Result<ExchangeReceipt, Reject> {
         | Receipt::Issued(_)
         | Receipt::Opened(_)
         | Receipt::Armed(_)
+        | Receipt::Selected(_)
         | Receipt::Done => Err(Reject::Internal),
     }
 }
@@ -268,7 +272,11 @@ fn placed(receipt: Receipt) -> Result<Placed, Reject> {
     match receipt {
         Receipt::Exchange(receipt) => Ok(Placed::New(receipt)),
         Receipt::Replayed(order) => Ok(Placed::Replayed(order)),
-        Receipt::Issued(_) | Receipt::Opened(_) | Receipt::Armed(_) | Receipt::Done => Err(Reject::Internal),
+        Receipt::Issued(_)
+        | Receipt::Opened(_)
+        | Receipt::Armed(_)
+        | Receipt::Selected(_)
+        | Receipt::Done => Err(Reject::Internal),
     }
 }
 

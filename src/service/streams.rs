@@ -131,7 +131,13 @@ impl Service {
     /// What happens to the caller's orders from now on.
     #[must_use]
     pub fn news_of(&self, caller: &super::Caller) -> broadcast::Receiver<Arc<UserNews>> {
-        self.world.hub().user(caller.user)
+        self.news_of_user(caller.user)
+    }
+
+    /// What happens to a user's orders from now on.
+    #[must_use]
+    pub fn news_of_user(&self, user: UserId) -> broadcast::Receiver<Arc<UserNews>> {
+        self.world.hub().user(user)
     }
 
     /// Markets that are listed from now on.

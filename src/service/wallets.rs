@@ -84,6 +84,7 @@ impl Service {
             | Receipt::Replayed(_)
             | Receipt::Issued(_)
             | Receipt::Armed(_)
+            | Receipt::Selected(_)
             | Receipt::Done => Err(Reject::Internal),
         }
     }
@@ -120,6 +121,7 @@ impl Service {
             | Receipt::Replayed(_)
             | Receipt::Issued(_)
             | Receipt::Armed(_)
+            | Receipt::Selected(_)
             | Receipt::Done => Err(Reject::Internal),
         }
     }

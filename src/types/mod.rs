@@ -18,5 +18,5 @@ pub use order::{
     CloseReason, LimitRule, NewOrder, OrderKind, Outcome, Payout, Side, Size, Terms, TimeInForce, Venue,
 };
 pub use price::Price;
-pub use reject::{KeyFailure, Reject, Restriction};
+pub use reject::{FeeFailure, KeyFailure, Reject, Restriction};
 pub use time::{DAY_MS, HOUR_MS, Timestamp};

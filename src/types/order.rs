@@ -12,6 +12,26 @@ pub enum Venue {
     Kalshi,
 }
 
+impl Venue {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Polymarket, Self::Kalshi];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Polymarket => "polymarket",
+            Self::Kalshi => "kalshi",
+        }
+    }
+
+    /// The venue that a word names.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|venue| venue.name() == word)
+    }
+}
+
 /// A direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Side {
@@ -102,6 +122,7 @@ pub enum LimitRule {
 }
 
 /// What differs between services, from a constant table of the surface (design §4). The core enforces it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a term of its own, and any may go with any")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// The smallest dollar size of a market buy, in micro-dollars.
@@ -116,6 +137,8 @@ pub struct Terms {
     pub may_take_less: bool,
     /// Whether an order that meets one of its own user before anything else is refused, and not placed and ended.
     pub refuses_own: bool,
+    /// Whether a size that is no whole number of lots is refused, and not cut to one.
+    pub whole_lots: bool,
 }
 
 impl Terms {
@@ -127,6 +150,7 @@ impl Terms {
         may_sell_dust: true,
         may_take_less: false,
         refuses_own: false,
+        whole_lots: false,
     };
 }
 

@@ -1,6 +1,6 @@
 //! Every reason to refuse, with no transport in it.
 
-use super::{OrderId, Price, Shares, Timestamp, Usd};
+use super::{OrderId, Price, Shares, Timestamp, Usd, Venue};
 use serde::{Deserialize, Serialize};
 
 /// Why a key, or a session, does not let its holder in, in the order of precedence.
@@ -38,6 +38,29 @@ pub enum Restriction {
     /// Only orders that refuse to take are placed.
     #[error("it is post-only")]
     PostOnly,
+}
+
+/// What is wrong with what a builder's user signed for a fee (parsec.md §9.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum FeeFailure {
+    /// There is none, and the builder collects fees.
+    #[error("fee_auth is required")]
+    Missing,
+    /// The order names another payer.
+    #[error("payer_address must equal fee_auth.payer")]
+    OtherPayer,
+    /// Its moment is over.
+    #[error("fee_auth.deadline has passed")]
+    Late,
+    /// It is less than the least fee.
+    #[error("fee_auth.fee_amount is below the minimum fee")]
+    TooSmall,
+    /// The same was used before.
+    #[error("fee_auth.order_id was used before")]
+    Used,
+    /// It was not signed by the signer that the order names.
+    #[error("fee_auth.signature is not valid")]
+    Unsigned,
 }
 
 /// Why a command or a question was refused. Each surface answers all of these in its own words, without a
@@ -108,6 +131,18 @@ pub enum Reject {
         /// How many it may have.
         cap: u32,
     },
+    /// The customer has no credentials for a venue, or none that trade.
+    #[error("exchange credentials required: {venue}", venue = .0.name())]
+    NotLinked(Venue),
+    /// The venue does not know the credentials.
+    #[error("exchange authentication failed: {venue}", venue = .0.name())]
+    ExchangeRefused(Venue),
+    /// What signs for a managed wallet has expired.
+    #[error("session signer expired: onboard again")]
+    SignerExpired,
+    /// What was signed for a builder's fee will not do.
+    #[error("{0}")]
+    BadFee(FeeFailure),
     /// No such account, or not the caller's.
     #[error("account not found")]
     AccountNotFound,

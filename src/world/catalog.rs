@@ -4,7 +4,7 @@
 use crate::exchange::{Exchange, MarketSpec};
 use crate::identity::Identity;
 use crate::types::{MarketId, Outcome, index};
-use crate::world::state::{State, Wallets};
+use crate::world::state::{Customers, State, Wallets};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub struct Directory {
     pub catalog: Arc<Catalog>,
     /// Accounts and what they are for.
     pub wallets: Arc<Wallets>,
+    /// What customers trade with.
+    pub customers: Arc<Customers>,
 }
 
 impl Directory {
@@ -30,8 +32,12 @@ impl Directory {
     /// The directory of a state whose markets are known already: users change more often than markets.
     #[must_use]
     pub fn with(state: &State, catalog: Arc<Catalog>) -> Self {
-        let (identity, wallets) = (Arc::clone(state.identity()), Arc::clone(state.wallets()));
-        Self { identity, catalog, wallets }
+        Self {
+            identity: Arc::clone(state.identity()),
+            catalog,
+            wallets: Arc::clone(state.wallets()),
+            customers: Arc::clone(state.customers()),
+        }
     }
 }
 
@@ -61,6 +67,7 @@ struct Names {
     conditions: BTreeMap<String, MarketId>,
     tokens: BTreeMap<String, (MarketId, Outcome)>,
     slugs: BTreeMap<String, MarketId>,
+    gamma_ids: BTreeMap<String, MarketId>,
 }
 
 impl Part {
@@ -70,6 +77,9 @@ impl Part {
             let facts = &spec.facts;
             names.conditions.insert(facts.condition_id.clone(), market);
             names.slugs.insert(facts.slug.clone(), market);
+            if !facts.gamma_id.is_empty() {
+                names.gamma_ids.insert(facts.gamma_id.clone(), market);
+            }
             for (outcome, token) in
                 Outcome::BOTH.into_iter().zip(&facts.token_ids).filter(|(_, token)| !token.is_empty())
             {
@@ -171,6 +181,12 @@ impl Catalog {
     #[must_use]
     pub fn by_token(&self, id: &str) -> Option<(MarketId, Outcome)> {
         self.find(|part| part.names.tokens.get(id).copied())
+    }
+
+    /// The market with one of Gamma's numbers.
+    #[must_use]
+    pub fn by_gamma_id(&self, id: &str) -> Option<MarketId> {
+        self.find(|part| part.names.gamma_ids.get(id).copied())
     }
 
     /// The market with a slug.

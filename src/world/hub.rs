@@ -371,7 +371,9 @@ impl Mirror {
             | Event::Settled(_)
             | Event::Converted { .. }
             | Event::Pooled { .. }
-            | Event::Surrendered { .. } => {}
+            | Event::Surrendered { .. }
+            | Event::Held { .. }
+            | Event::HeldPaid { .. } => {}
         }
     }
 
@@ -422,7 +424,9 @@ impl Mirror {
             | Event::Converted { .. }
             | Event::Pooled { .. }
             | Event::Surrendered { .. }
-            | Event::TicksRefined { .. } => return,
+            | Event::TicksRefined { .. }
+            | Event::Held { .. }
+            | Event::HeldPaid { .. } => return,
         };
         if let Some(user) = self.owners.get(&account) {
             hub.send_user(*user, news);

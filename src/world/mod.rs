@@ -26,5 +26,9 @@ pub use clock::{Clock, ClockMode};
 pub use follower::{ReplayError, recover, replay};
 pub use record::{Authority, Beat, Claim, Command, Note, Receipt, Record, Signed};
 pub use running::{Mailbox, Options, Query, StartError, World};
-pub use state::{State, Wallet, WalletCommand};
+pub use state::{
+    CustomerCommand, Customers, FeeHold, Link, ManagedWallet, NewWallet, Proof, State, Wallet, WalletCommand,
+    WalletKind, selected,
+};
 pub use tape::Durability;
+pub use vault::Sealed;

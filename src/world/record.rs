@@ -1,11 +1,12 @@
 //! What stands on the tape: commands with their time, and what they did.
 
 use super::scenario::{Genesis, Purse};
-use super::state::WalletCommand;
+use super::state::{CustomerCommand, CustomerEvent, FeeHold, WalletCommand};
 use crate::exchange;
 use crate::identity;
 use crate::types::{
     AccountId, Address, KeyId, NewOrder, OrderId, Price, Sequence, Shares, Side, Timestamp, Usd, UserId,
+    Venue,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,15 @@ pub enum Authority {
     Session(UserId),
     /// The same, asking for a first key: the runtime gate does not count.
     Newcomer(UserId),
+    /// A customer's key, or that of its builder, which must still be valid when the command is carried out.
+    Customer {
+        /// The key.
+        key: KeyId,
+        /// Whom it speaks for: its own user, or an end user of that.
+        customer: UserId,
+        /// The venue whose link to the customer must still be there; none if the credentials came with the request.
+        linked: Option<Venue>,
+    },
     /// The world itself: house agents, due moments, an administrator.
     System,
 }
@@ -63,6 +73,8 @@ pub enum Command {
         client_order_id: Option<Box<str>>,
         /// What its wallet signed, if it came signed.
         signed: Option<Box<Signed>>,
+        /// What is set aside for a builder's fee.
+        fee: Option<Box<FeeHold>>,
     },
     /// Anything else the exchange can do.
     Exchange {
@@ -104,6 +116,13 @@ pub enum Command {
         by: Authority,
         /// What.
         command: identity::Command,
+    },
+    /// Something done to what customers trade with.
+    Customer {
+        /// Who vouches.
+        by: Authority,
+        /// What.
+        command: Box<CustomerCommand>,
     },
     /// Something done to the wallets of whoever vouches.
     Wallet {
@@ -192,6 +211,8 @@ pub enum Note {
         /// Which.
         purse: Purse,
     },
+    /// What a customer trades with changed.
+    Customer(Box<CustomerEvent>),
     /// A wallet was started over.
     WalletReset {
         /// Whose.
@@ -212,6 +233,8 @@ pub enum Receipt {
     Issued(KeyId),
     /// A wallet was opened.
     Opened(Purse),
+    /// A proof selects this account.
+    Selected(AccountId),
     /// A dead-man switch was armed until this moment.
     Armed(Timestamp),
     /// Done.

@@ -126,6 +126,7 @@ impl World {
         let disk = Arc::clone(&places.disk);
         let (state, tape) = read_back(&disk, &options)?;
         let seed = state.seed();
+        places.vault.keep_only(state.customers().sealed());
         let (is_virtual, is_paused) = state.clock();
         let clock = Arc::new(Clock::showing(ClockMode::of(is_virtual), state.shown(), is_paused));
         let watermark = Arc::new(Watermark::new(tape.next()));

@@ -183,7 +183,8 @@ impl Sequencer<'_> {
             | Command::SwitchFired { .. }
             | Command::Roll(_)
             | Command::Identity { .. }
-            | Command::Wallet { .. } => {}
+            | Command::Wallet { .. }
+            | Command::Customer { .. } => {}
         }
         Ok(receipt)
     }
@@ -219,7 +220,9 @@ impl Sequencer<'_> {
             applied.committed.began = Some(sequence);
         }
         self.stale.catalog |= began;
-        self.stale.people |= began || matches!(command, Command::Identity { .. } | Command::Wallet { .. });
+        let is_peoples =
+            matches!(command, Command::Identity { .. } | Command::Wallet { .. } | Command::Customer { .. });
+        self.stale.people |= began || is_peoples;
         // An order for another of a wallet's addresses changes them too. What was published is shared, and so copied first.
         self.stale.people |= Arc::as_ptr(self.state.wallets()) != wallets;
         Ok(receipt)

@@ -4,10 +4,16 @@
 //! same to the last byte of [`State::digest`].
 
 mod claims;
+mod customers;
 mod daily;
+mod fees;
 mod people;
 mod wallets;
 
+pub use customers::{
+    CustomerCommand, CustomerEvent, Customers, Link, ManagedWallet, NewWallet, Proof, WalletKind, selected,
+};
+pub use fees::FeeHold;
 pub use wallets::{Wallet, WalletCommand, Wallets};
 
 use super::record::{Beat, Claim, Command, Note, Receipt, Roll, Signed};
@@ -19,6 +25,7 @@ use crate::types::{
 };
 use claims::Claims;
 use daily::DailyOrders;
+use fees::Fees;
 use people::Done;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -31,6 +38,7 @@ pub struct State {
     exchange: Exchange,
     identity: Arc<Identity>,
     wallets: Arc<Wallets>,
+    customers: Arc<Customers>,
     about: About,
 }
 
@@ -56,6 +64,8 @@ struct About {
     claims: Claims,
     /// Orders of those whose plan allows only so many a day.
     daily: DailyOrders,
+    /// What is set aside for builders' fees.
+    fees: Fees,
 }
 
 /// A state in canonical form.
@@ -64,6 +74,7 @@ pub struct Snapshot {
     exchange: exchange::Snapshot,
     identity: Identity,
     wallets: Wallets,
+    customers: Customers,
     about: About,
 }
 
@@ -86,6 +97,7 @@ impl State {
             exchange: Exchange::new(exchange::Limits::default()),
             identity: Arc::default(),
             wallets: Arc::default(),
+            customers: Arc::default(),
             about: About {
                 sequence: None,
                 at: Timestamp::default(),
@@ -102,6 +114,7 @@ impl State {
                 switches: BTreeMap::new(),
                 claims: Claims::default(),
                 daily: DailyOrders::default(),
+                fees: Fees::default(),
             },
         }
     }
@@ -122,6 +135,7 @@ impl State {
         match self.carry_out(at, command, events, notes) {
             Ok(Receipt::Replayed(order)) => Ok(Receipt::Replayed(order)),
             Ok(receipt) => {
+                self.settle_fees(at, had_events, events);
                 self.about.at = at;
                 self.about.shown = self.about.shown.max(at);
                 Ok(receipt)
@@ -143,7 +157,7 @@ impl State {
     ) -> Result<Receipt, Reject> {
         match command {
             Command::Begin(genesis) => self.begin(at, genesis, events, notes),
-            Command::Place { by, order, claim, client_order_id: _, signed } => {
+            Command::Place { by, order, claim, client_order_id: _, signed, fee } => {
                 let tier = self.vouch_trade(*by, at)?;
                 let user = self.exchange.account(order.account).ok_or(Reject::AccountNotFound)?.user;
                 // What a wallet signed is placed once, ever.
@@ -156,7 +170,7 @@ impl State {
                 self.wallets.must_trade(order.account)?;
                 self.must_be_nobodys(order.account, signed.as_deref())?;
                 let is_counted = self.has_an_order_left(tier, user, at)?;
-                let receipt = self.exchange.apply(at, &exchange::Command::Place(*order), events)?;
+                let receipt = self.place(at, order, fee.as_deref(), events)?;
                 if is_counted {
                     self.about.daily.count(user, at);
                 }
@@ -201,14 +215,11 @@ impl State {
                 notes.push(Note::ClockAdvanced { to: *to });
                 Ok(Receipt::Done)
             }
-            Command::Identity { by, command } => {
-                self.vouch(*by, at)?;
-                self.change_people(at, command, Done { events, notes })
+            Command::Identity { by, command } => self.change_people(at, *by, command, Done { events, notes }),
+            Command::Customer { by, command } => {
+                self.change_customer(at, *by, command, Done { events, notes })
             }
-            Command::Wallet { by, command } => {
-                self.vouch(*by, at)?;
-                self.change_wallet(at, *by, command, Done { events, notes })
-            }
+            Command::Wallet { by, command } => self.change_wallet(at, *by, command, Done { events, notes }),
         }
     }
 
@@ -268,6 +279,7 @@ impl State {
         self.exchange = exchange;
         self.identity = Arc::new(genesis.identity.clone().in_epoch(epoch));
         self.wallets = Arc::new(Wallets::of(genesis, at));
+        self.customers = Arc::new(Customers::of(&genesis.linked));
         self.about = About {
             sequence: self.about.sequence,
             at,
@@ -284,6 +296,7 @@ impl State {
             switches: BTreeMap::new(),
             claims: Claims::default(),
             daily: DailyOrders::default(),
+            fees: Fees::default(),
         };
         notes.push(Note::Began { epoch });
         Ok(Receipt::Done)
@@ -449,6 +462,7 @@ impl State {
             exchange: self.exchange.snapshot(),
             identity: Identity::clone(&self.identity),
             wallets: Wallets::clone(&self.wallets),
+            customers: Customers::clone(&self.customers),
             about: self.about.clone(),
         }
     }
@@ -462,6 +476,7 @@ impl State {
             exchange: Exchange::restore(&snapshot.exchange)?,
             identity: Arc::new(snapshot.identity.clone()),
             wallets: Arc::new(snapshot.wallets.clone()),
+            customers: Arc::new(snapshot.customers.clone()),
             about: snapshot.about.clone(),
         })
     }

@@ -4,18 +4,27 @@
 //! anywhere else: not on the tape, not into a checkpoint, not into the ledger. Every derivation has a label of its own, so
 //! that what is made for one purpose is of no use for another (design §7).
 
+mod seal;
+
+pub use seal::Sealed;
+
 use hmac::{Hmac, KeyInit, Mac};
+use seal::Keys;
 use sha2::Sha256;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 /// The file in a world's directory.
 const FILE: &str = "master.key";
+/// The directory in it for the keys of what is sealed.
+const KEYS: &str = "vault";
 
 /// The server's own secret.
 #[derive(Clone)]
 pub struct Vault {
     master: [u8; 32],
+    keys: Arc<Keys>,
 }
 
 /// Why there is no vault.
@@ -45,8 +54,9 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn open(directory: &Path, given: Option<&str>) -> Result<Self, VaultError> {
+        let keys = || Keys::Directory(directory.join(KEYS));
         if let Some(given) = given {
-            return Self::parse(given, "given");
+            return Self::parse(given, "given", keys());
         }
         let path = directory.join(FILE);
         let shown = path.display().to_string();
@@ -55,10 +65,10 @@ impl Vault {
             Ok(mut file) => {
                 let mut text = String::new();
                 file.read_to_string(&mut text).map_err(io)?;
-                Self::parse(text.trim(), &shown)
+                Self::parse(text.trim(), &shown, keys())
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let fresh = Self::fresh()?;
+                let fresh = Self::fresh(keys())?;
                 fresh.write(&path).map_err(io)?;
                 Ok(fresh)
             }
@@ -71,20 +81,22 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn passing(given: Option<&str>) -> Result<Self, VaultError> {
-        given.map_or_else(Self::fresh, |given| Self::parse(given, "given"))
+        let keys = Keys::Memory(Mutex::default());
+        match given {
+            Some(given) => Self::parse(given, "given", keys),
+            None => Self::fresh(keys),
+        }
     }
 
-    fn fresh() -> Result<Self, VaultError> {
-        let mut master = [0; 32];
-        getrandom::fill(&mut master).map_err(|error| VaultError::NoChance(error.to_string()))?;
-        Ok(Self { master })
+    fn fresh(keys: Keys) -> Result<Self, VaultError> {
+        Ok(Self { master: chance()?, keys: Arc::new(keys) })
     }
 
-    fn parse(text: &str, place: &str) -> Result<Self, VaultError> {
+    fn parse(text: &str, place: &str, keys: Keys) -> Result<Self, VaultError> {
         let mut master = [0; 32];
         alloy_primitives::hex::decode_to_slice(text, &mut master)
             .map_err(|_| VaultError::Malformed(place.to_owned()))?;
-        Ok(Self { master })
+        Ok(Self { master, keys: Arc::new(keys) })
     }
 
     /// Nobody else may read it from the moment it is there.
@@ -109,6 +121,13 @@ impl Vault {
         }
         mac.finalize().into_bytes().into()
     }
+}
+
+/// Random bytes.
+fn chance<const BYTES: usize>() -> Result<[u8; BYTES], VaultError> {
+    let mut bytes = [0; BYTES];
+    getrandom::fill(&mut bytes).map_err(|error| VaultError::NoChance(error.to_string()))?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

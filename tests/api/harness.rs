@@ -266,6 +266,11 @@ impl Server {
         stream
     }
 
+    /// Time stands still, so that nothing happens by itself: a window that turns changes the world too.
+    pub(crate) fn stand_still(&self) {
+        self.steer("/sim/clock/pause", &json!({}));
+    }
+
     /// The digest, as the server says it.
     pub(crate) fn digest(&self) -> String {
         let answer = self.get("/sim/digest").send();

@@ -147,7 +147,7 @@ impl Chooser<'_> {
                 shares: Shares::from_whole(1),
             })
         });
-        Command::Place { by: self.by(), order, claim, client_order_id, signed }
+        Command::Place { by: self.by(), order, claim, client_order_id, signed, fee: None }
     }
 
     fn cancel(&mut self) -> Command {

@@ -173,6 +173,7 @@ pub(super) struct Balances {
     pub(super) shares: std::collections::BTreeMap<(AccountId, MarketId, bool), i64>,
     pub(super) open: std::collections::BTreeMap<OrderId, i64>,
     pub(super) fees: i64,
+    pub(super) held: std::collections::BTreeMap<AccountId, i64>,
 }
 
 impl Balances {
@@ -183,6 +184,19 @@ impl Balances {
             }
             Event::Granted { account, amount } => {
                 *self.cash.entry(*account).or_default() += amount.micros();
+            }
+            Event::Held { account, amount } => {
+                *self.cash.entry(*account).or_default() -= amount.micros();
+                *self.held.entry(*account).or_default() += amount.micros();
+            }
+            Event::HeldPaid { account, amount, share } => {
+                *self.held.entry(*account).or_default() -= amount.micros();
+                let mut kept = amount.micros();
+                if let Some((to, part)) = share {
+                    *self.cash.entry(*to).or_default() += part.micros();
+                    kept -= part.micros();
+                }
+                self.fees += kept;
             }
             Event::MarketResolved { dust, .. } => self.fees += dust.micros(),
             Event::Traded(trade) => {

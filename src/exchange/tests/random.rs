@@ -115,6 +115,10 @@ fn about_accounts() -> impl Strategy<Value = Command> {
             Command::ResetAccount { account, cash: Usd::from_micros(cash), house }
         }),
         1 => purse,
+        2 => (account(), usd()).prop_map(|(account, amount)| Command::Hold { account, amount }),
+        1 => (account(), usd()).prop_map(|(account, amount)| Command::Release { account, amount }),
+        2 => (account(), usd(), proptest::option::of((account(), usd())))
+            .prop_map(|(account, amount, share)| Command::PayHeld { account, amount, share }),
         2 => (account(), 1_u64..80).prop_map(|(account, order)| Command::Cancel { account, order: OrderId(order) }),
         1 => (1_u64..80).prop_map(|order| Command::Expire { order: OrderId(order) }),
     ]
@@ -320,6 +324,8 @@ impl Trial {
                 | Event::Settled(_)
                 | Event::Converted { .. }
                 | Event::Pooled { .. }
+                | Event::Held { .. }
+                | Event::HeldPaid { .. }
                 | Event::Surrendered { .. } => prop_assert!(false, "{:?} has no place here", event),
             }
         }
@@ -339,6 +345,8 @@ impl Trial {
         }
         for account in self.exchange.accounts() {
             prop_assert_eq!(self.balances.cash.get(&account.id), Some(&account.cash.micros()));
+            let held = self.balances.held.get(&account.id).copied().unwrap_or_default();
+            prop_assert_eq!(held, account.escrow.micros());
             for position in self.exchange.positions(account.id) {
                 for outcome in Outcome::BOTH {
                     let key = (account.id, position.market, outcome == Outcome::Yes);

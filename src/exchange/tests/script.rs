@@ -320,6 +320,11 @@ fn said(command: &Command, event: &Event) -> Option<String> {
             let cash = (yes.cash + no.cash).plain();
             Some(format!("{} {} for ${cash}", name(yes.account), yes.shares.plain()))
         }
+        Event::Held { account, amount } => Some(format!("{} sets ${} aside", name(*account), amount.plain())),
+        Event::HeldPaid { account, amount, share } => {
+            let part = share.map(|(to, part)| format!(", ${} of it to {}", part.plain(), name(to)));
+            Some(format!("{} pays ${}{}", name(*account), amount.plain(), part.unwrap_or_default()))
+        }
         Event::TicksRefined { from, to, .. } => {
             Some(format!("ticks of ${} become ${}", from.plain(), to.plain()))
         }

@@ -114,7 +114,11 @@ impl From<Reject> for Failure {
             Reject::MarketNotFound => Self::market_not_found(),
             Reject::OrderNotFound | Reject::OrderNotOpen => Self::new(404, "Order not found"),
             Reject::Unsupported | Reject::InvalidQuantity | Reject::PostOnlyMustRest => bad(BAD_ORDER),
-            Reject::KeyNotFound
+            Reject::NotLinked(_)
+            | Reject::ExchangeRefused(_)
+            | Reject::SignerExpired
+            | Reject::BadFee(_)
+            | Reject::KeyNotFound
             | Reject::KeyEnded
             | Reject::NotFirstKey
             | Reject::IssuanceClosed

@@ -270,7 +270,11 @@ impl From<Reject> for Failure {
                 return Self { retry_after: Some(resets_in), ..used };
             }
             // For good: whoever came back would wait for nothing. And what is signed is no order of this service's.
-            Reject::AccountsFull
+            Reject::NotLinked(_)
+            | Reject::ExchangeRefused(_)
+            | Reject::SignerExpired
+            | Reject::BadFee(_)
+            | Reject::AccountsFull
             | Reject::LimitReached(_)
             | Reject::BadSignature
             | Reject::MeetsOwn

@@ -168,7 +168,7 @@ impl Told {
                 heard = follows.ear.next() => match heard {
                     Heard::Update(update) => self.updated(&mut follows, &update).await,
                     Heard::News(_) | Heard::Listed(_) => Some(Vec::new()),
-                    Heard::Behind | Heard::Silence => None,
+                    Heard::Behind(_) | Heard::Silence => None,
                 },
             };
             let Some(next) = next else { return };

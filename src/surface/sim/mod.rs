@@ -75,7 +75,10 @@ impl From<Reject> for Failure {
             | Reject::WalletNotFound => 404,
             Reject::PlanExhausted => 402,
             Reject::DailyOrdersUsed { .. } => 429,
-            Reject::NotLetIn(KeyFailure::Restricted)
+            Reject::NotLinked(_)
+            | Reject::ExchangeRefused(_)
+            | Reject::SignerExpired
+            | Reject::NotLetIn(KeyFailure::Restricted)
             | Reject::TradeNotAllowed
             | Reject::IssuanceClosed
             | Reject::IssuanceComingSoon
@@ -104,7 +107,8 @@ impl From<Reject> for Failure {
             | Reject::WrongHeartbeat { .. }
             | Reject::GroupDecided
             | Reject::OrderNotOpen => 409,
-            Reject::AccountsFull
+            Reject::BadFee(_)
+            | Reject::AccountsFull
             | Reject::MeetsOwn
             | Reject::MakerNotAllowed
             | Reject::WrongWalletKind

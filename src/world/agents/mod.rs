@@ -147,7 +147,14 @@ impl Crowd {
 
 fn place(order: NewOrder) -> Command {
     let order = NewOrder { terms: HOUSE_TERMS, ..order };
-    Command::Place { by: Authority::System, order, claim: None, client_order_id: None, signed: None }
+    Command::Place {
+        by: Authority::System,
+        order,
+        claim: None,
+        client_order_id: None,
+        signed: None,
+        fee: None,
+    }
 }
 
 /// A number below `n`, every one as likely as the others to within one in four billion.

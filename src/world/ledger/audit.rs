@@ -120,6 +120,7 @@ pub(super) fn report(db: &Connection) -> Result<AuditReport> {
             fees(db, epoch)?,
             grants(db, epoch)?,
             purses_are_not_empty(db, epoch)?,
+            escrow_is_not_negative(db, epoch)?,
             pairs(db, epoch)?,
             collateral(db, epoch)?,
             both_sides(db, epoch)?,
@@ -196,16 +197,32 @@ fn entries_balance(db: &Connection, epoch: i64) -> Result<Law> {
     Ok(law)
 }
 
-/// From what accounts, fills and markets say of themselves; of the postings, only collateral has a part in
-/// it. Nothing is held in escrow outside purses yet.
+/// Fees, from what fills, markets and payments say of themselves.
+const COLLECTED: &str = "((SELECT coalesce(sum(fee), 0) FROM fills WHERE +epoch = ?1) \
+   + (SELECT coalesce(sum(dust), 0) FROM markets WHERE epoch = ?1) \
+   + (SELECT coalesce(sum(amount - share), 0) FROM fee_payments WHERE epoch = ?1))";
+
+/// Nobody has set less than nothing aside.
+fn escrow_is_not_negative(db: &Connection, epoch: i64) -> Result<Law> {
+    let sql = format!(
+        "SELECT owner, min(sum(amount), 0), 0 FROM postings WHERE +epoch = ?1 AND book = {} GROUP BY owner",
+        Book::Escrow.code()
+    );
+    each(db, epoch, "nothing is paid that was not set aside", Unit::Dollars, &sql, |id, below, _| {
+        format!("account {id} paid {} more than it had set aside", plain(-below))
+    })
+}
+
+/// From what accounts, fills and markets say of themselves; of the postings, only collateral and what is set aside have
+/// a part in it.
 fn money_is_conserved(db: &Connection, epoch: i64) -> Result<Law> {
     let sql = format!(
         "SELECT (SELECT coalesce(sum(cash), 0) FROM accounts WHERE epoch = ?1) \
-           + (SELECT coalesce(sum(amount), 0) FROM postings WHERE +epoch = ?1 AND book = {}) \
-           + (SELECT coalesce(sum(fee), 0) FROM fills WHERE +epoch = ?1) \
-           + (SELECT coalesce(sum(dust), 0) FROM markets WHERE epoch = ?1), \
+           + (SELECT coalesce(sum(amount), 0) FROM postings WHERE +epoch = ?1 AND book IN ({}, {})) \
+           + {COLLECTED}, \
          (SELECT coalesce(sum(granted) - sum(withdrawn), 0) FROM accounts WHERE epoch = ?1)",
-        Book::Collateral.code()
+        Book::Collateral.code(),
+        Book::Escrow.code()
     );
     two(db, epoch, "cash + escrow + collateral + fees = granted - withdrawn", &sql)
 }
@@ -230,11 +247,10 @@ fn purses(db: &Connection, epoch: i64) -> Result<Law> {
 fn fees(db: &Connection, epoch: i64) -> Result<Law> {
     let sql = format!(
         "SELECT (SELECT coalesce(sum(amount), 0) FROM postings WHERE +epoch = ?1 AND book = {}), \
-           (SELECT coalesce(sum(fee), 0) FROM fills WHERE +epoch = ?1) \
-           + (SELECT coalesce(sum(dust), 0) FROM markets WHERE epoch = ?1)",
+           {COLLECTED}",
         Book::Fees.code()
     );
-    two(db, epoch, "fees posted = fees of fills + dust of settlements", &sql)
+    two(db, epoch, "fees posted = fees of fills + dust of settlements + kept of others' fees", &sql)
 }
 
 fn grants(db: &Connection, epoch: i64) -> Result<Law> {

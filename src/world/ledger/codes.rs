@@ -67,6 +67,8 @@ pub enum Book {
     Purse,
     /// What backs one market's pairs.
     Collateral,
+    /// What one account has set aside for others' fees.
+    Escrow,
 }
 
 /// Why money moved.
@@ -82,6 +84,8 @@ pub enum Cause {
     Settlement,
     /// What halving cut off went to fees.
     Dust,
+    /// Cash was set aside for others' fees, given back, or paid.
+    Escrow,
 }
 
 /// Whether a market trades.
@@ -110,9 +114,13 @@ codes! {
         CloseReason::MarketResolved = 6, CloseReason::AccountReset = 7,
     }
     ClosedBy { ClosedBy::Trade = 0, ClosedBy::Settlement = 1, ClosedBy::Reset = 2 }
-    Book { Book::World = 0, Book::Fees = 1, Book::Purse = 2, Book::Collateral = 3 }
+    Book {
+        Book::World = 0, Book::Fees = 1, Book::Purse = 2, Book::Collateral = 3,
+        Book::Escrow = 4,
+    }
     Cause {
         Cause::Grant = 0, Cause::Trade = 1, Cause::Conversion = 2, Cause::Settlement = 3, Cause::Dust = 4,
+        Cause::Escrow = 5,
     }
     MarketStatus { MarketStatus::Open = 0, MarketStatus::Halted = 1, MarketStatus::Resolved = 2 }
     Tier { Tier::Free = 0, Tier::Pro = 1, Tier::ProPlus = 2, Tier::Enterprise = 3 }

@@ -18,9 +18,12 @@ pub(super) struct Vouched {
 /// Who vouched for an order, what a retry of it brings again, and the client's id for it. The opening books are
 /// placed by the beginning itself.
 pub(super) fn vouched(command: &Command) -> Vouched {
-    let key = |by: &Authority| if let Authority::Key(key) = by { Some(*key) } else { None };
+    let key = |by: &Authority| match by {
+        Authority::Key(key) | Authority::Customer { key, .. } => Some(*key),
+        Authority::Session(_) | Authority::Newcomer(_) | Authority::System => None,
+    };
     match command {
-        Command::Place { by, claim, client_order_id, signed, order: _ } => Vouched {
+        Command::Place { by, claim, client_order_id, signed, order: _, fee: _ } => Vouched {
             key: key(by),
             claim: *claim,
             client_order_id: client_order_id.clone(),
@@ -35,7 +38,8 @@ pub(super) fn vouched(command: &Command) -> Vouched {
         | Command::ResumeClock
         | Command::AdvanceClock { .. }
         | Command::Identity { .. }
-        | Command::Wallet { .. } => Vouched::default(),
+        | Command::Wallet { .. }
+        | Command::Customer { .. } => Vouched::default(),
     }
 }
 
@@ -53,7 +57,8 @@ pub(super) fn listed(command: &Command, market: MarketId) -> Option<&MarketSpec>
         | Command::ResumeClock
         | Command::AdvanceClock { .. }
         | Command::Identity { .. }
-        | Command::Wallet { .. } => None,
+        | Command::Wallet { .. }
+        | Command::Customer { .. } => None,
     }
 }
 
@@ -71,7 +76,8 @@ pub(super) fn role(command: &Command, account: AccountId) -> Role {
         | Command::ResumeClock
         | Command::AdvanceClock { .. }
         | Command::Identity { .. }
-        | Command::Wallet { .. } => Role::Trader,
+        | Command::Wallet { .. }
+        | Command::Customer { .. } => Role::Trader,
     }
 }
 
@@ -89,6 +95,9 @@ pub(super) fn changed(note: &Note, at: Timestamp) -> Option<Rare> {
         identity::Event::UserAllowed(..)
         | identity::Event::UserFlagged(..)
         | identity::Event::UserEnrolled(..)
-        | identity::Event::GatesSet(_) => None,
+        | identity::Event::GatesSet(_)
+        | identity::Event::EndUserLimited(..)
+        | identity::Event::EndUserDeactivated(_)
+        | identity::Event::EndUserRevived(..) => None,
     }
 }

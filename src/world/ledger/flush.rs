@@ -1,7 +1,7 @@
 //! Gathered rows on their way into the tables.
 
 use super::codes::{Binder, Code, MarketStatus, OrderStatus, int};
-use super::project::{Change, Posting, Projector, Rare};
+use super::project::{Change, FeePayment, Posting, Projector, Rare};
 use super::row::{ConversionRow, FillRow, OrderRow, Progress, SettlementRow};
 use crate::exchange::MarketSpec;
 use crate::identity::Permission;
@@ -287,6 +287,7 @@ fn write_rare(db: &Connection, epoch: i64, rare: &Rare) -> Result<()> {
         Rare::MarketStatus(market, status) => db
             .prepare_cached("UPDATE markets SET status = ? WHERE epoch = ? AND id = ?")?
             .execute([status.code(), epoch, i64::from(market.0)]),
+        Rare::FeePaid(paid) => write_fee_payment(db, epoch, paid),
         Rare::Resolved(market, at, payout, dust) => db
             .prepare_cached(
                 "UPDATE markets SET status = ?, payout = ?, resolved_at = ?, dust = dust + ? \
@@ -302,6 +303,20 @@ fn write_rare(db: &Connection, epoch: i64, rare: &Rare) -> Result<()> {
             ]),
     }
     .map(drop)
+}
+
+fn write_fee_payment(db: &Connection, epoch: i64, paid: &FeePayment) -> Result<usize> {
+    let FeePayment { step, number, account, amount, share } = *paid;
+    db.prepare_cached("INSERT INTO fee_payments VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
+        epoch,
+        int(step.sequence.0),
+        number,
+        account.0,
+        amount.micros(),
+        share.map(|(to, _)| to.0),
+        share.map_or(0, |(_, part)| part.micros()),
+        step.at.millis(),
+    ])
 }
 
 /// One column of one row.

@@ -57,10 +57,10 @@ fn follow(
         writer.commit()?;
         let next = writer.next();
         ledger.committed(next);
-        note_used(&writer, meters, false);
+        note(&writer, meters, false);
         if stop.load(Ordering::Acquire) {
             if next >= source.watermark.next() {
-                note_used(&writer, meters, true);
+                note(&writer, meters, true);
                 return Ok(());
             }
         } else if has_news {
@@ -71,11 +71,11 @@ fn follow(
     }
 }
 
-/// Writes down when keys were used. History does not stand still if it can't: it is tried again.
-fn note_used(writer: &Writer, meters: &Meters, is_last: bool) {
+/// Writes down what was measured. History does not stand still if it can't: it is tried again.
+fn note(writer: &Writer, meters: &Meters, is_last: bool) {
     let new = meters.take_new(is_last);
-    if let Err(error) = writer.note_used(&new) {
-        tracing::warn!(%error, "the last use of keys is not written down");
+    if let Err(error) = writer.note(&new) {
+        tracing::warn!(%error, "what was measured is not written down");
         meters.put_back(&new);
     }
 }

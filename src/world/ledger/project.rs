@@ -87,6 +87,18 @@ pub(super) enum Rare {
     Market(MarketId, Timestamp, Box<MarketSpec>),
     MarketStatus(MarketId, MarketStatus),
     Resolved(MarketId, Timestamp, Payout, Usd),
+    FeePaid(FeePayment),
+}
+
+/// A payment out of what was set aside for others' fees.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FeePayment {
+    pub(super) step: Step,
+    /// Its number in its record, from 0.
+    pub(super) number: u32,
+    pub(super) account: AccountId,
+    pub(super) amount: Usd,
+    pub(super) share: Option<(AccountId, Usd)>,
 }
 
 /// Gathers the rows of many records. One that failed to write them is thrown away with its memory: the tape
@@ -113,6 +125,8 @@ pub struct Projector {
     pub(super) position_hours: BTreeMap<(i64, i64), Shares>,
     /// The order whose placement is under way, by its place in `orders`.
     placing: Option<usize>,
+    /// How many payments of the record that is taken in came already.
+    fee_payments: u32,
 }
 
 impl Projector {
@@ -148,6 +162,7 @@ impl Projector {
             purse_hours: BTreeMap::new(),
             position_hours: BTreeMap::new(),
             placing: None,
+            fee_payments: 0,
         })
     }
 
@@ -163,6 +178,7 @@ impl Projector {
         assert_eq!(record.sequence, self.next, "BUG: a record out of order");
         let step = Step { sequence: record.sequence, at: record.at };
         self.begin(step, record);
+        self.fee_payments = 0;
         for event in &record.events {
             self.event(connection, step, record, event)?;
         }
@@ -250,6 +266,14 @@ impl Projector {
             Event::Surrendered { from, to } => {
                 self.moved(db, step, from, ClosedBy::Reset)?;
                 self.moved(db, step, to, ClosedBy::Trade)?;
+            }
+            Event::Held { account, amount } => {
+                self.cash(db, step, *account, -*amount)?;
+                let lines = [(Book::Purse, account.0, -*amount), (Book::Escrow, account.0, *amount)];
+                self.post(step, Cause::Escrow, 0, &lines);
+            }
+            Event::HeldPaid { account, amount, share } => {
+                self.fee_paid(db, step, (*account, *amount), *share)?;
             }
         }
         Ok(())
@@ -402,15 +426,42 @@ impl Projector {
 
     fn grant(&mut self, db: &Connection, step: Step, account: AccountId, amount: Usd) -> Result<()> {
         let purse = self.account(db, account)?;
-        purse.cash += amount;
         if amount.is_negative() {
             purse.withdrawn -= amount;
         } else {
             purse.granted += amount;
         }
+        self.cash(db, step, account, amount)?;
+        self.post(step, Cause::Grant, 0, &[(Book::World, 0, -amount), (Book::Purse, account.0, amount)]);
+        Ok(())
+    }
+
+    /// Cash that came to a purse, or left it if negative.
+    fn cash(&mut self, db: &Connection, step: Step, account: AccountId, amount: Usd) -> Result<()> {
+        let purse = self.account(db, account)?;
+        purse.cash += amount;
         let cash = purse.cash;
         self.purse_hours.insert((account, step.hour()), cash);
-        self.post(step, Cause::Grant, 0, &[(Book::World, 0, -amount), (Book::Purse, account.0, amount)]);
+        Ok(())
+    }
+
+    fn fee_paid(
+        &mut self,
+        db: &Connection,
+        step: Step,
+        (account, amount): (AccountId, Usd),
+        share: Option<(AccountId, Usd)>,
+    ) -> Result<()> {
+        let (to, part) = share.unwrap_or_default();
+        if share.is_some() {
+            self.cash(db, step, to, part)?;
+        }
+        let lines =
+            [(Book::Escrow, account.0, -amount), (Book::Purse, to.0, part), (Book::Fees, 0, amount - part)];
+        self.post(step, Cause::Escrow, 0, &lines);
+        let number = self.fee_payments;
+        self.fee_payments += 1;
+        self.rare.push(Rare::FeePaid(FeePayment { step, number, account, amount, share }));
         Ok(())
     }
 
@@ -489,10 +540,7 @@ impl Projector {
         self.position_hours.insert((position.id, step.hour()), position.shares);
         let cash = moved.cash - moved.fee;
         if !cash.is_zero() {
-            let purse = self.account(db, moved.account)?;
-            purse.cash += cash;
-            let cash = purse.cash;
-            self.purse_hours.insert((moved.account, step.hour()), cash);
+            self.cash(db, step, moved.account, cash)?;
         }
         Ok(before)
     }

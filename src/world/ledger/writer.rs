@@ -1,9 +1,10 @@
 //! The one connection that writes.
 
 use super::LedgerError;
+use super::codes::int;
 use super::project::Projector;
-use crate::types::{KeyId, Sequence, Timestamp};
-use crate::world::meters::Metered;
+use crate::types::{KeyId, Sequence, Timestamp, UserId};
+use crate::world::meters::{Month, Reading};
 use crate::world::record::{Command, Record};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use rusqlite_migration::{M, Migrations};
@@ -14,6 +15,8 @@ const STEPS: &[M<'static>] = &[
     M::up(include_str!("schema/001_init.sql")),
     M::up(include_str!("schema/002_people.sql")),
     M::up(include_str!("schema/003_signed.sql")),
+    M::up(include_str!("schema/004_customers.sql")),
+    M::up(include_str!("schema/005_books.sql")),
 ];
 /// How long a writer waits for another process, such as an audit, to let go.
 const BUSY: Duration = Duration::from_secs(1);
@@ -113,31 +116,49 @@ impl Writer {
         Ok(())
     }
 
-    /// When keys were last used, as it was written down.
+    /// What was measured, as it was written down.
     ///
     /// # Errors
     /// The database's.
-    pub fn meters(&self) -> Result<Vec<(Metered, Timestamp)>, LedgerError> {
+    pub fn meters(&self) -> Result<Reading, LedgerError> {
         let mut statement = self.connection.prepare("SELECT epoch, key, last_used_at FROM meters")?;
         let read = |row: &rusqlite::Row<'_>| {
             let key = (row.get(0)?, KeyId(row.get(1)?));
             Ok((key, Timestamp::from_millis(row.get(2)?)))
         };
-        Ok(statement.query_map([], read)?.collect::<Result<_, _>>()?)
+        let used = statement.query_map([], read)?.collect::<Result<_, _>>()?;
+        // The later month of a customer comes last, and stays.
+        let sql = "SELECT epoch, user, month, requests FROM months ORDER BY month";
+        let mut statement = self.connection.prepare(sql)?;
+        let read = |row: &rusqlite::Row<'_>| {
+            let requests: i64 = row.get(3)?;
+            let requests = u64::try_from(requests).unwrap_or_default();
+            Ok(((row.get(0)?, UserId(row.get(1)?)), Month { number: row.get(2)?, requests }))
+        };
+        let months = statement.query_map([], read)?.collect::<Result<_, _>>()?;
+        Ok(Reading { used, months })
     }
 
-    /// Writes down when keys were last used.
+    /// Writes down what was measured.
     ///
     /// # Errors
     /// The database's.
-    pub(super) fn note_used(&self, used: &[(Metered, Timestamp)]) -> Result<(), LedgerError> {
-        let Some(newest) = used.iter().map(|((epoch, _), _)| *epoch).max() else { return Ok(()) };
+    pub(super) fn note(&self, Reading { used, months }: &Reading) -> Result<(), LedgerError> {
+        let used_in = used.iter().map(|((epoch, _), _)| *epoch);
+        let newest = used_in.chain(months.iter().map(|((epoch, _), _)| *epoch)).max();
+        let Some(newest) = newest else { return Ok(()) };
         let transaction = Transaction::new_unchecked(&self.connection, TransactionBehavior::Immediate)?;
         transaction.prepare_cached("DELETE FROM meters WHERE epoch < ?")?.execute([newest])?;
         for ((epoch, key), at) in used {
             let mut statement =
                 transaction.prepare_cached("INSERT OR REPLACE INTO meters VALUES (?, ?, ?)")?;
             statement.execute((epoch, key.0, at.millis()))?;
+        }
+        transaction.prepare_cached("DELETE FROM months WHERE epoch < ?")?.execute([newest])?;
+        for ((epoch, user), month) in months {
+            let mut statement =
+                transaction.prepare_cached("INSERT OR REPLACE INTO months VALUES (?, ?, ?, ?)")?;
+            statement.execute((epoch, user.0, month.number, int(month.requests)))?;
         }
         transaction.commit()?;
         Ok(())

@@ -227,7 +227,14 @@ fn after_a_reset_the_hub_tells_of_the_new_books() {
     assert!(
         ask(
             &world,
-            Command::Place { by: Authority::System, order, claim: None, client_order_id: None, signed: None }
+            Command::Place {
+                by: Authority::System,
+                order,
+                claim: None,
+                client_order_id: None,
+                signed: None,
+                fee: None
+            }
         )
         .is_ok()
     );

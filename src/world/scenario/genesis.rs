@@ -104,6 +104,8 @@ pub struct Genesis {
     pub system: SystemAccounts,
     /// Which of them are whose, and what for.
     pub owners: Vec<(UserId, Purse, AccountId)>,
+    /// Which of them customers trade a venue with from the beginning.
+    pub linked: Vec<(UserId, Venue, AccountId)>,
     /// The markets, in the order of their ids.
     pub markets: Vec<MarketSpec>,
     /// The opening books, in the order of time.
@@ -131,8 +133,12 @@ impl Genesis {
             let cash = rules.cash.map_or(baseline, |cash| cash.0);
             let user = persona.user;
             for (purse, account) in self.opening.accounts(user, cash) {
+                let venue = account.venue;
                 let account = self.open(account);
                 self.owners.push((user, purse, account));
+                if rules.linked && matches!(purse, Purse::Polymarket | Purse::Kalshi) {
+                    self.linked.push((user, venue, account));
+                }
             }
         }
         let house = self
@@ -149,6 +155,15 @@ impl Genesis {
             noise_kalshi: open(noise, Venue::Kalshi, Role::Trader, NOISE_CASH),
             adapter: open(house, Venue::Polymarket, Role::Adapter, Usd::ZERO),
         };
+    }
+
+    /// Builders' end users come after everyone else, for the same reason. They have no accounts of their own.
+    pub(super) fn admit_end_users(&mut self, personas: &[Persona], at: Timestamp) {
+        for persona in personas {
+            for end_user in &persona.end_users {
+                end_user.admit(&mut self.identity, persona.user, at);
+            }
+        }
     }
 
     fn open(&mut self, account: OpenAccount) -> AccountId {

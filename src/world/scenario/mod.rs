@@ -12,13 +12,15 @@ mod windows;
 
 pub(crate) use books::{HOUSE_TERMS, house_order};
 pub use genesis::{Genesis, Opening, Purse, Series, SystemAccounts};
-pub use personas::{Persona, Secrets};
+pub use personas::{Persona, ReadyEndUser, Secrets};
 pub use spot::Spot;
 pub(crate) use windows::RECORDED_MS;
 pub use windows::{Recordings, Step, interval_ms, roll};
 
 use crate::exchange::Limits;
-use crate::identity::{AddressRules, Cohort, Gates, Tier, TierRules, Tiers};
+use crate::identity::{
+    AddressRules, Builder, Cohort, CustomerRules, CustomerTiers, Escrow, Gates, Tier, TierRules, Tiers,
+};
 use crate::types::{DAY_MS, Timestamp, Usd, parse_scaled};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -64,6 +66,8 @@ pub struct Scenario {
     cohorts: Vec<CohortRules>,
     #[serde(default)]
     limits: LimitRules,
+    /// Parsec's tiers; the documented ones unless others are given.
+    customers: Option<CustomerTiers>,
     fees: BTreeMap<String, u16>,
     /// The house's liquidity.
     pub agents: AgentRules,
@@ -159,7 +163,73 @@ struct UserRules {
     copies: Option<u32>,
     /// Opening cash other than the plan's.
     cash: Option<Dollars>,
+    /// Whether it trades both venues through Parsec and PAPI with its own accounts from the beginning.
+    #[serde(default)]
+    linked: bool,
+    builder: Option<BuilderRules>,
 }
+
+/// A builder of Parsec's.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BuilderRules {
+    qps_pool: u32,
+    /// Its own ids for the end users that it begins with.
+    #[serde(default)]
+    end_users: Vec<String>,
+    escrow: Option<EscrowRules>,
+}
+
+/// How a builder collects fees (parsec.md §9.8).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EscrowRules {
+    fee_bps: u32,
+    fee_min: Dollars,
+    affiliate_bps: u32,
+    affiliate: Option<String>,
+}
+
+impl BuilderRules {
+    fn builder(&self) -> Builder {
+        let escrow = self.escrow.as_ref().map(|rules| Escrow {
+            fee_bps: rules.fee_bps,
+            fee_min: rules.fee_min.0,
+            affiliate_bps: rules.affiliate_bps,
+            affiliate: rules.affiliate.clone(),
+        });
+        Builder { qps_pool: self.qps_pool, escrow }
+    }
+}
+
+/// The documented tiers (parsec.md §3.1, §3.2).
+const DOCUMENTED: CustomerTiers = CustomerTiers {
+    free: CustomerRules {
+        requests_per_second: 5,
+        burst: 5,
+        requests_per_month: 10_000,
+        history_days: 5,
+        subscriptions_max: 3,
+        depth_max: 10,
+    },
+    pro: CustomerRules {
+        requests_per_second: 60,
+        burst: 120,
+        requests_per_month: 5_000_000,
+        history_days: 30,
+        subscriptions_max: 500,
+        depth_max: 100,
+    },
+    scale: CustomerRules {
+        requests_per_second: 200,
+        burst: 400,
+        requests_per_month: 0,
+        history_days: 0,
+        subscriptions_max: 2_000,
+        depth_max: 100,
+    },
+    qps_limit: 10,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -310,7 +380,8 @@ pub fn resolve(
 ) -> Result<Genesis, ScenarioError> {
     let personas = personas::derive(scenario, secrets);
     let mut identity =
-        crate::identity::Identity::new(scenario.gates(), scenario.tiers(), scenario.cohorts(at));
+        crate::identity::Identity::new(scenario.gates(), scenario.tiers(), scenario.cohorts(at))
+            .with_customers(scenario.customers.unwrap_or(DOCUMENTED));
     for (rules, persona) in personas::expand(scenario).zip(&personas) {
         personas::admit(&mut identity, &rules, persona, at);
     }
@@ -330,11 +401,13 @@ pub fn resolve(
         accounts: Vec::new(),
         system: SystemAccounts::default(),
         owners: Vec::new(),
+        linked: Vec::new(),
         markets: Vec::new(),
         orders: Vec::new(),
         series: Vec::new(),
     };
     genesis.open_accounts(scenario, &personas);
+    genesis.admit_end_users(&personas, at);
     for (spec, quotes) in markets {
         genesis.list(spec, &quotes);
     }

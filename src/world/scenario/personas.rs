@@ -1,7 +1,7 @@
 //! Ready users with every credential they can use, the same on every run of a seed.
 
-use super::{KeyRules, Scenario, UserRules};
-use crate::identity::{Identity, Key, Scheme, Tier, User, hash_secret};
+use super::{BuilderRules, KeyRules, Scenario, UserRules};
+use crate::identity::{CustomerId, EndUser, Identity, Key, Permissions, Scheme, Tier, User, hash_secret};
 use crate::types::{DAY_MS, Timestamp, UserId};
 use alloy_primitives::Address;
 use hmac::{Hmac, KeyInit, Mac};
@@ -37,6 +37,10 @@ pub struct Persona {
     pub jwt: String,
     /// Its polysim key, if it has one.
     pub ps_key: Option<String>,
+    /// Its key of Parsec's, if it has one.
+    pub pk_key: Option<String>,
+    /// The end users that it begins with, if it is a builder.
+    pub end_users: Vec<ReadyEndUser>,
     /// Its wallet's private key.
     pub private_key: String,
     /// Its wallet's address.
@@ -44,6 +48,54 @@ pub struct Persona {
     /// What opens `/admin` and `/sim`, if it may.
     pub admin_token: Option<String>,
     rules: Option<KeyRules>,
+}
+
+/// A builder's end user that is there from the beginning. Its key is as public as its builder's.
+#[derive(Clone)]
+pub struct ReadyEndUser {
+    /// Its builder's own id for it.
+    pub external_id: String,
+    /// Its id on the wire.
+    pub customer: CustomerId,
+    /// Its key.
+    pub key: String,
+}
+
+/// Secrets never print.
+impl std::fmt::Debug for ReadyEndUser {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ReadyEndUser").field("external_id", &self.external_id).finish_non_exhaustive()
+    }
+}
+
+impl ReadyEndUser {
+    fn new(builder: &str, external_id: &str, secrets: &Secrets) -> Self {
+        let name = format!("{builder}/{external_id}");
+        Self {
+            external_id: external_id.to_owned(),
+            customer: uuid_of(secrets.bytes("customer", &name)).into_bytes(),
+            key: secrets.parsec_key(&name),
+        }
+    }
+
+    /// Puts it into a world.
+    pub(super) fn admit(&self, identity: &mut Identity, builder: UserId, at: Timestamp) {
+        let end_user = EndUser {
+            builder,
+            customer: self.customer,
+            external_id: self.external_id.clone(),
+            qps_limit: identity.customer_tiers().qps_limit,
+            generation: 0,
+            active: true,
+            created_at: at,
+        };
+        let user = identity.add_user(User {
+            end_user: Some(Box::new(end_user)),
+            ..User::named(&self.external_id, Tier::Free)
+        });
+        let key = Key { permissions: Permissions::TRADE, ..ready_key(user, Scheme::Parsec, &self.key, at) };
+        identity.add_key(key);
+    }
 }
 
 /// Secrets never print.
@@ -92,6 +144,24 @@ impl Secrets {
             .expect("BUG: HS256 signs any claims")
     }
 
+    /// The HS256 secret of a terminal's tokens (parsec.md §10.3): a label of its own again.
+    #[must_use]
+    pub fn terminal_secret(&self) -> String {
+        self.hex("terminal-token-secret", "", 32)
+    }
+
+    /// A key of Parsec's that a ready user has: `pk_live_` and 32 hexadecimal digits (parsec.md §2.1).
+    #[must_use]
+    pub fn parsec_key(&self, name: &str) -> String {
+        format!("pk_live_{}", self.hex("pk-key", name, 16))
+    }
+
+    /// The private key of a ready user's wallet.
+    #[must_use]
+    pub fn wallet_key(&self, name: &str) -> [u8; 32] {
+        self.bytes("private-key", name)
+    }
+
     fn bytes(&self, label: &str, name: &str) -> [u8; 32] {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(&self.seed.to_be_bytes()).expect("BUG: HMAC takes any key");
@@ -126,10 +196,10 @@ pub(super) fn derive(scenario: &Scenario, secrets: &Secrets) -> Vec<Persona> {
 
 fn persona(user: UserId, rules: &UserRules, secrets: &Secrets) -> Persona {
     let name = rules.name.as_str();
-    let subject =
-        uuid::Builder::from_random_bytes(first_16(secrets.bytes("subject", name))).into_uuid().to_string();
+    let subject = uuid_of(secrets.bytes("subject", name)).to_string();
     let email = format!("{name}@papertape.test");
-    let (private_key, address) = wallet(secrets.bytes("private-key", name));
+    let (private_key, address) = wallet(secrets.wallet_key(name));
+    let end_users = rules.builder.iter().flat_map(|rules| &rules.end_users);
     Persona {
         name: name.to_owned(),
         user,
@@ -139,6 +209,8 @@ fn persona(user: UserId, rules: &UserRules, secrets: &Secrets) -> Persona {
         password: secrets.hex("password", name, 12),
         tier: rules.plan,
         ps_key: rules.key.map(|_| format!("ps_live_{}", secrets.hex("ps-key", name, 32))),
+        pk_key: rules.key.map(|_| secrets.parsec_key(name)),
+        end_users: end_users.map(|external_id| ReadyEndUser::new(name, external_id, secrets)).collect(),
         private_key,
         address,
         admin_token: rules.admin.then(|| secrets.admin_token()),
@@ -154,33 +226,51 @@ pub(super) fn admit(identity: &mut Identity, rules: &UserRules, persona: &Person
         email: persona.email.clone(),
         plan: rules.plan,
         allowlisted: rules.allowlisted,
-        flagged: false,
         wallet: Some(persona.address.parse().expect("BUG: an address that was just written")),
         admin: rules.admin,
-        deleted: false,
         cohorts: rules.cohort.iter().cloned().collect(),
+        builder: rules.builder.as_ref().map(BuilderRules::builder),
+        ..User::default()
     });
     assert_eq!(user, persona.user, "BUG: personas are admitted in the order of their ids");
     let (Some(kind), Some(secret)) = (rules.key, &persona.ps_key) else { return };
     let tier = persona.key_tier();
     let permissions = identity.tiers().usual(tier);
     let beta_until = (kind == KeyRules::Beta).then(|| at.plus_millis(rules.beta_days * DAY_MS));
-    identity.add_key(Key {
-        user,
-        scheme: Scheme::Polysim,
-        hash: hash_secret(secret),
-        prefix: secret.chars().take(16).collect(),
+    let expired = (kind == KeyRules::Expired).then(|| at.plus_millis(-DAY_MS));
+    let fate = |key: Key| Key {
         name: Some(persona.name.clone()),
-        tier,
-        permissions,
         active: !matches!(kind, KeyRules::Revoked | KeyRules::Deactivated),
         revoked: kind == KeyRules::Revoked,
+        expires_at: expired,
+        ..key
+    };
+    let key = fate(ready_key(user, Scheme::Polysim, secret, at));
+    identity.add_key(Key { tier, permissions, expires_at: expired.or(beta_until), beta_until, ..key });
+    if let Some(secret) = &persona.pk_key {
+        let key = fate(ready_key(user, Scheme::Parsec, secret, at));
+        identity.add_key(Key { tier: rules.plan, permissions: Permissions::TRADE, ..key });
+    }
+}
+
+/// What is kept of a ready user's key, which reads and works.
+fn ready_key(user: UserId, scheme: Scheme, secret: &str, at: Timestamp) -> Key {
+    Key {
+        user,
+        scheme,
+        hash: hash_secret(secret),
+        prefix: secret.chars().take(16).collect(),
+        name: None,
+        tier: Tier::Free,
+        permissions: Permissions::READ,
+        active: true,
+        revoked: false,
         created_at: at,
-        expires_at: if kind == KeyRules::Expired { Some(at.plus_millis(-DAY_MS)) } else { beta_until },
-        beta_until,
+        expires_at: None,
+        beta_until: None,
         successor: None,
         wallet: None,
-    });
+    }
 }
 
 impl Persona {
@@ -205,6 +295,12 @@ impl Persona {
         if let Some(key) = &self.ps_key {
             shown["ps_key"] = key.clone().into();
         }
+        if let Some(key) = &self.pk_key {
+            shown["pk_key"] = key.clone().into();
+        }
+        if !self.end_users.is_empty() {
+            shown["end_users"] = self.end_users.iter().map(ReadyEndUser::to_json).collect();
+        }
         if let Some(token) = &self.admin_token {
             shown["admin_token"] = token.clone().into();
         }
@@ -212,8 +308,19 @@ impl Persona {
     }
 }
 
-fn first_16(bytes: [u8; 32]) -> [u8; 16] {
-    *bytes.first_chunk().expect("BUG: 32 bytes hold 16")
+impl ReadyEndUser {
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "customer_id": uuid::Uuid::from_bytes(self.customer).to_string(),
+            "external_id": self.external_id,
+            "api_key": self.key,
+        })
+    }
+}
+
+fn uuid_of(bytes: [u8; 32]) -> uuid::Uuid {
+    let first = *bytes.first_chunk().expect("BUG: 32 bytes hold 16");
+    uuid::Builder::from_random_bytes(first).into_uuid()
 }
 
 fn wallet(secret: [u8; 32]) -> (String, String) {

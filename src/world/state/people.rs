@@ -4,7 +4,7 @@ use super::State;
 use super::wallets::WalletCommand;
 use crate::exchange::{self, Event};
 use crate::identity::{self, Permission, Scheme, Tier};
-use crate::types::{AccountId, Address, KeyFailure, Reject, Timestamp, Usd, UserId};
+use crate::types::{AccountId, Address, KeyFailure, KeyId, Reject, Timestamp, Usd, UserId, Venue};
 use crate::world::record::{Authority, Note, Receipt};
 use crate::world::scenario::Purse;
 use std::sync::Arc;
@@ -14,6 +14,9 @@ pub(super) struct Done<'a> {
     pub(super) events: &'a mut Vec<Event>,
     pub(super) notes: &'a mut Vec<Note>,
 }
+
+/// An account that was just opened: whose, what for, and its opening cash.
+pub(super) type Opened = (UserId, Purse, AccountId, Usd);
 
 /// An API wallet that gets its opening cash with its user's first key that trades.
 struct Funding {
@@ -26,16 +29,20 @@ impl State {
     pub(super) fn change_people(
         &mut self,
         at: Timestamp,
+        by: Authority,
         command: &identity::Command,
         Done { events, notes }: Done<'_>,
     ) -> Result<Receipt, Reject> {
+        self.vouch(by, at)?;
         let decided = self.identity.decide(at, command)?;
         let is_stranger = !decided.is_empty() && matches!(command, identity::Command::JoinWallet(_));
         if is_stranger && !self.about.opening.strangers {
             return Err(Reject::NotEntitled);
         }
+        // A builder's end user has no accounts of its own.
         let joined = decided.iter().find_map(|event| {
-            if let identity::Event::UserJoined(user, _) = event { Some(*user) } else { None }
+            let identity::Event::UserJoined(id, user) = event else { return None };
+            user.end_user.is_none().then_some(*id)
         });
         let issued = decided.iter().find_map(|event| {
             if let identity::Event::KeyIssued(key, record) = event { Some((*key, record)) } else { None }
@@ -44,7 +51,7 @@ impl State {
         let mut opened = Vec::new();
         if let Some(user) = joined {
             let cash = issued.as_ref().map_or(Usd::ZERO, |(_, key)| self.baseline_of(key));
-            opened = self.open_accounts(at, user, cash, events)?;
+            opened = self.open_accounts(at, self.about.opening.accounts(user, cash).to_vec(), events)?;
         }
         let funding = issued.as_ref().and_then(|(_, key)| self.funding(key));
         if let Some(Funding { account, amount, .. }) = funding {
@@ -53,22 +60,36 @@ impl State {
         if let identity::Command::DeleteUser(user) = command {
             self.end_orders(at, *user, events)?;
         }
+        if let (identity::Command::DeactivateEndUser(_, user), false) = (command, decided.is_empty()) {
+            self.unlink(at, *user, Done { events, notes })?;
+        }
         // Nothing below can fail.
         let issued = issued.map(|(key, _)| key);
-        for (user, purse, account, baseline) in opened {
-            Arc::make_mut(&mut self.wallets).open((user, purse), account, baseline, at);
-            notes.push(Note::WalletOpened { user, purse, account });
-        }
         if let Some(Funding { user, amount, .. }) = funding {
             Arc::make_mut(&mut self.wallets).fund(user, Purse::Polymarket, amount);
             notes.push(Note::WalletFunded { user, baseline: amount });
         }
+        self.take_people_in(at, decided, opened, &mut Done { events, notes });
+        Ok(issued.map_or(Receipt::Done, Receipt::Issued))
+    }
+
+    /// Does what was decided, and gives people their accounts.
+    pub(super) fn take_people_in(
+        &mut self,
+        at: Timestamp,
+        decided: Vec<identity::Event>,
+        opened: Vec<Opened>,
+        done: &mut Done<'_>,
+    ) {
+        for (user, purse, account, baseline) in opened {
+            Arc::make_mut(&mut self.wallets).open((user, purse), account, baseline, at);
+            done.notes.push(Note::WalletOpened { user, purse, account });
+        }
         let people = Arc::make_mut(&mut self.identity);
         for event in decided {
             people.take_in(&event);
-            notes.push(Note::Identity(event));
+            done.notes.push(Note::Identity(event));
         }
-        Ok(issued.map_or(Receipt::Done, Receipt::Issued))
     }
 
     /// The opening cash that a key's tier brings with it: nothing for one that only reads.
@@ -77,8 +98,10 @@ impl State {
             return Usd::ZERO;
         }
         match key.scheme {
-            Scheme::Polysim | Scheme::Parsec | Scheme::Papi => self.identity.tiers().of(key.tier).baseline,
+            Scheme::Polysim | Scheme::Papi => self.identity.tiers().of(key.tier).baseline,
             Scheme::Clob => self.about.opening.wallet,
+            // What its user trades on, its credentials say.
+            Scheme::Parsec => Usd::ZERO,
         }
     }
 
@@ -91,17 +114,15 @@ impl State {
     }
 
     /// The accounts of somebody new: all of them, or none.
-    fn open_accounts(
+    pub(super) fn open_accounts(
         &mut self,
         at: Timestamp,
-        user: UserId,
-        cash: Usd,
+        wanted: Vec<(Purse, exchange::OpenAccount)>,
         events: &mut Vec<Event>,
-    ) -> Result<Vec<(UserId, Purse, AccountId, Usd)>, Reject> {
-        let wanted = self.about.opening.accounts(user, cash);
+    ) -> Result<Vec<Opened>, Reject> {
         self.exchange.may_open(wanted.iter().map(|(_, account)| account))?;
         let open = |(purse, account): (Purse, exchange::OpenAccount)| {
-            let baseline = account.cash;
+            let (user, baseline) = (account.user, account.cash);
             let account = self.open_account(at, account, events)?;
             Ok((user, purse, account, baseline))
         };
@@ -129,7 +150,7 @@ impl State {
         Ok(())
     }
 
-    fn cancel_all(
+    pub(super) fn cancel_all(
         &mut self,
         at: Timestamp,
         account: AccountId,
@@ -146,6 +167,7 @@ impl State {
         command: &WalletCommand,
         done: Done<'_>,
     ) -> Result<Receipt, Reject> {
+        self.vouch(by, at)?;
         let (user, tier) = self.who(by, at)?;
         match command {
             WalletCommand::Open { label } => self.open_sandbox(at, (user, tier), label.as_deref(), done),
@@ -274,7 +296,7 @@ impl State {
                 let plan = self.identity.user(user).map(|user| user.plan);
                 plan.map(|plan| (user, plan)).ok_or(Reject::UserNotFound)
             }
-            Authority::System => Err(Reject::UserNotFound),
+            Authority::Customer { .. } | Authority::System => Err(Reject::UserNotFound),
         }
     }
 
@@ -294,11 +316,28 @@ impl State {
     /// Whether whoever vouches for a command may still do so.
     pub(super) fn vouch(&self, by: Authority, at: Timestamp) -> Result<(), Reject> {
         let is_let_in = match by {
+            Authority::Customer { key, customer, linked } => {
+                return self.vouch_customer((key, customer), linked, at);
+            }
             Authority::Key(key) => self.identity.vouch(key, at),
             Authority::Session(user) => self.identity.may_come_in(user),
             // Another gate decides about who has no key yet.
             Authority::Newcomer(_) | Authority::System => Ok(()),
         };
         is_let_in.map_err(Reject::NotLetIn)
+    }
+
+    /// Whether a key may still act for a customer, and the customer still trades what the command is about.
+    fn vouch_customer(
+        &self,
+        (key, customer): (KeyId, UserId),
+        linked: Option<Venue>,
+        at: Timestamp,
+    ) -> Result<(), Reject> {
+        self.identity.vouch(key, at).map_err(Reject::NotLetIn)?;
+        if !self.identity.acts_for(key, customer) {
+            return Err(Reject::NotLetIn(KeyFailure::Unknown));
+        }
+        linked.map_or(Ok(()), |venue| self.customers.trades(customer, venue, at).map(drop))
     }
 }

@@ -18,6 +18,7 @@ fn record(sequence: u64, bytes: usize) -> Record {
         claim: None,
         client_order_id: Some(words.into()),
         signed: None,
+        fee: None,
     };
     let notes = vec![Note::ClockPaused(true)];
     let at = Timestamp::from_millis(i64::try_from(sequence).expect("small"));

@@ -34,6 +34,7 @@ impl Scene {
 
     /// Posts a body with a wallet's key, which must be refused so, and change nothing.
     fn refused(&self, what: &str, wallet: &Wallet, body: &Value, (status, error): (u16, &str)) {
+        self.server.stand_still();
         let before = self.server.digest();
         let answer = wallet.post(&self.server, "/order", body);
         assert_eq!((answer.status, &answer.json), (status, &json!({ "error": error })), "{what}");
@@ -112,6 +113,7 @@ fn what_is_signed_for_another_chain_or_contract_is_no_signature_here() {
     let login = |domain: &B256| {
         stranger.login_in(domain, server.request("POST", "/auth/api-key"), 1_700_000_000, 0).send()
     };
+    server.stand_still();
     let before = server.digest();
     for domain in [login_domain(1), login_domain(0), order_domain(137, exchange)] {
         let refused = login(&domain);
@@ -130,6 +132,7 @@ fn a_request_that_is_not_signed_with_the_secret_changes_nothing() {
     let scene = scene(Options::default());
     let Scene { ann, bob, server, .. } = &scene;
     let (body, _) = ann.order(&scene.draft());
+    server.stand_still();
     let before = server.digest();
     let secret_of_bob = Wallet { secret: bob.secret.clone(), ..ann.clone() };
     let passphrase_of_bob = Wallet { passphrase: bob.passphrase.clone(), ..ann.clone() };
@@ -213,6 +216,7 @@ fn an_order_that_would_meet_only_its_owner_s_is_refused_and_may_come_again() {
     assert_eq!(ann.post(server, "/order", &waits).ok("an order")["status"], "live");
     // Who buys the other outcome for the rest of the dollar sells this one.
     let (meets, _) = ann.order(&Draft::limit(&other, "BUY", 100 - scene.rests, 10));
+    server.stand_still();
     let before = server.digest();
     let refused = ann.post(server, "/order", &meets);
     assert_eq!((refused.status, refused.json["error"].is_string()), (400, true), "{}", refused.text);

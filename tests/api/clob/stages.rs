@@ -95,6 +95,7 @@ fn a_bot_meets_a_restart_of_the_engine_whenever_its_author_likes() {
     let steer = |mode: &str| server.steer("/sim/trading", &json!({"mode": mode, "seconds": 79}));
     for (mode, status, error) in [("restarting", 425, None), ("disabled", 503, Some(disabled))] {
         steer(mode);
+        server.stand_still();
         let before = server.digest();
         for answer in [
             wallet.post(&server, "/order", &order(2, false)),
@@ -115,6 +116,7 @@ fn a_bot_meets_a_restart_of_the_engine_whenever_its_author_likes() {
     assert_eq!((other_door.status, other_door.header("retry-after")), (503, "79"), "{}", other_door.text);
     assert_eq!(cancel().ok("canceled")["canceled"], json!([id]));
     steer("post_only");
+    server.stand_still();
     let before = server.digest();
     wallet.post(&server, "/order", &of_a_pot);
     assert_eq!(server.digest(), before);

@@ -116,7 +116,7 @@ impl Wallet {
     }
 
     /// A digest's signature, as 65 bytes.
-    fn sign(&self, digest: &B256) -> String {
+    pub(crate) fn sign(&self, digest: &B256) -> String {
         let (signature, parity) = self.signer.sign_prehash_recoverable(digest.as_slice()).expect("signed");
         format!("0x{}{:02x}", hex::encode(signature.to_bytes()), 27 + parity.to_byte())
     }

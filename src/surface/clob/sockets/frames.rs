@@ -7,8 +7,9 @@ use super::super::market_wire::rate;
 use super::super::text::{ask, bid, gap, label, token};
 use super::super::to_wire::side_name;
 use super::json;
-use super::replica::Replica;
+use super::replica::book_of;
 use crate::service::markets::tick_of;
+use crate::service::replica::Replica;
 use crate::service::{Half, Market, MarketSpec, MarketUpdate, Trade};
 use crate::types::{Outcome, Payout, Price, Shares, Side, Timestamp, TradeId};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -100,7 +101,7 @@ impl<'a> After<'a> {
         let touch = replica.touch(outcome);
         Self {
             outcome,
-            book: replica.book(outcome),
+            book: book_of(replica, outcome),
             best_bid: bid(touch.bid),
             best_ask: ask(touch.ask),
             spread: gap(touch.bid, touch.ask),
@@ -328,7 +329,7 @@ mod tests {
         let tops = Outcome::BOTH.map(Audience::Top);
         assert_eq!(audiences, [Audience::Market, tops[0], tops[1]]);
         let change = |asset, price, side, outcome, best_bid, best_ask| {
-            let hash = replica.book(outcome).hash;
+            let hash = book_of(&replica, outcome).hash;
             json!({"asset_id": asset, "price": price, "size": "30", "side": side, "hash": hash,
                     "best_bid": best_bid, "best_ask": best_ask})
         };
@@ -351,7 +352,7 @@ mod tests {
         let frames = changed(&replica, &[(Half::Ask, price(5_200), Shares::from_whole(1))], true, AT);
         for (frame, outcome) in frames[1..3].iter().zip(Outcome::BOTH) {
             assert_eq!(frame.0, Audience::Asset(outcome));
-            let shown = replica.book(outcome);
+            let shown = book_of(&replica, outcome);
             let expected = json!({
                 "event_type": "book",
                 "market": shown.market,

@@ -2,9 +2,10 @@
 
 use super::super::book::array;
 use super::frames::{self, Audience};
-use super::replica::Replica;
+use super::replica::book_of;
 use super::{Channel, End, Step, Visit, serve_anyone};
 use crate::service::ear::{Ear, Source};
+use crate::service::replica::Replica;
 use crate::service::{MarketUpdate, Service, Status};
 use crate::types::{MarketId, Outcome, Reject, Venue};
 use serde::Deserialize;
@@ -182,7 +183,7 @@ impl Market {
             let Some(followed) = self.followed.get(market) else { continue };
             self.assets.insert((*market, *outcome));
             if wants_books {
-                books.push(frames::book(&followed.book.book(*outcome)));
+                books.push(frames::book(&book_of(&followed.book, *outcome)));
             }
         }
         Ok(if books.is_empty() { Step::nothing() } else { Step::send(vec![array(&books)]) })

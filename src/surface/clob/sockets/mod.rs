@@ -131,14 +131,14 @@ async fn pump(mut socket: Socket, mut notices: broadcast::Receiver<Notice>, mut 
             incoming = socket.next() => match incoming {
                 Ok(Incoming::Text(text)) if is_ping(&text) => Step::send(vec![Bytes::from_static(PONG)]),
                 Ok(Incoming::Text(text)) => channel.said(&text, &mut ear).await,
-                Ok(Incoming::Binary) => Step::nothing(),
-                Err(_) => return,
+                Ok(Incoming::Binary | Incoming::Pinged) => Step::nothing(),
+                Ok(Incoming::TooLong) | Err(_) => return,
             },
             heard = ear.next() => match heard {
                 Heard::Update(update) => channel.updated(&update).await,
                 Heard::Listed(market) => channel.listed(market).await,
                 Heard::News(news) => channel.told(&news).await,
-                Heard::Behind => Step::end(End::TOO_SLOW),
+                Heard::Behind(_) => Step::end(End::TOO_SLOW),
                 Heard::Silence => Step::end(End::STOPPING),
             },
             () = until(wakes_at) => channel.woken().await,

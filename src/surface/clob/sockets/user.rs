@@ -105,7 +105,7 @@ impl Channel for User {
                     return Step::end(NO_SEAT);
                 };
                 (self.seat, self.caller) = (Some(seat), Some(caller));
-                ear.listen_to_user(self.service.news_of(&caller));
+                ear.listen_to_user(caller.user, self.service.news_of(&caller));
             }
         }
         if self.caller.is_none() {

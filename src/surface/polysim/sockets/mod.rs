@@ -9,7 +9,7 @@ use crate::http::{End, Endpoint, Incoming, Socket, Step, json, until};
 use crate::service::ear::{Ear, Heard};
 use crate::service::streams::{FollowedMarket, News};
 use crate::service::{Fill, MarketUpdate, Notice, Service, UserNews};
-use crate::types::Reject;
+use crate::types::{Reject, UserId};
 use serde_json::Value;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -43,13 +43,13 @@ trait Channel {
 
 /// What a socket hears besides markets. Notices come first, before anyone is looked up: a reset in between must close it,
 /// or it would go on with what is somebody else's.
-type Listening = (broadcast::Receiver<Notice>, Option<broadcast::Receiver<Arc<UserNews>>>);
+type Listening = (broadcast::Receiver<Notice>, Option<(UserId, broadcast::Receiver<Arc<UserNews>>)>);
 
 /// Serves a channel until its socket or the server ends.
 async fn pump(mut socket: Socket, opening: Step, (mut notices, fills): Listening, mut channel: impl Channel) {
     let mut ear = Ear::default();
-    if let Some(fills) = fills {
-        ear.listen_to_user(fills);
+    if let Some((user, fills)) = fills {
+        ear.listen_to_user(user, fills);
     }
     let mut step = opening;
     loop {
@@ -71,7 +71,8 @@ async fn pump(mut socket: Socket, opening: Step, (mut notices, fills): Listening
             incoming = socket.next() => match incoming {
                 Ok(Incoming::Text(text)) => channel.said(&text, &mut ear).await,
                 Ok(Incoming::Binary) => channel.said("", &mut ear).await,
-                Err(_) => return,
+                Ok(Incoming::Pinged) => Step::nothing(),
+                Ok(Incoming::TooLong) | Err(_) => return,
             },
             heard = ear.next() => match heard {
                 Heard::Update(update) => channel.updated(&update).await,
@@ -82,7 +83,7 @@ async fn pump(mut socket: Socket, opening: Step, (mut notices, fills): Listening
                 },
                 // No channel here asks for it.
                 Heard::Listed(_) => Step::nothing(),
-                Heard::Behind => Step::end(End::TOO_SLOW),
+                Heard::Behind(_) => Step::end(End::TOO_SLOW),
                 Heard::Silence => Step::end(End::STOPPING),
             },
             () = until(deadline) => channel.overdue(),

@@ -38,7 +38,7 @@ pub(super) async fn serve(visit: Visit, kind: Kind) {
         return socket.close(NO_SEAT.code, NO_SEAT.reason).await;
     };
     let connected = json!({"type": "connected", "user_id": caller.user, "protocol_version": PROTOCOL});
-    let fills = (kind == Kind::Executions).then(|| service.news_of(&caller));
+    let fills = (kind == Kind::Executions).then(|| (caller.user, service.news_of(&caller)));
     let channel = Native { service, kind, markets: Vec::new() };
     pump(socket, Step::say(&connected), (notices, fills), channel).await;
 }

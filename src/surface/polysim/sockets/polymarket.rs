@@ -43,7 +43,8 @@ pub(super) async fn serve(visit: Visit, kind: Kind) {
     let Some(seat) = seat else {
         return socket.close(NO_SEAT.code, NO_SEAT.reason).await;
     };
-    let fills = caller.as_ref().filter(|_| kind == Kind::User).map(|caller| service.news_of(caller));
+    let fills =
+        caller.as_ref().filter(|_| kind == Kind::User).map(|caller| (caller.user, service.news_of(caller)));
     let channel = Polymarket {
         service,
         kind,
@@ -178,7 +179,7 @@ impl Polymarket {
             return Some(complaint("MAX_WS_EXCEEDED", NO_SEAT.reason).then(NO_SEAT));
         };
         if self.kind == Kind::User {
-            ear.listen_to_user(self.service.news_of(&caller));
+            ear.listen_to_user(caller.user, self.service.news_of(&caller));
         }
         self.seat = seat;
         self.caller = Some(caller);

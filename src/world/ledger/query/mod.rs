@@ -2,16 +2,18 @@
 //!
 //! Money and shares are millionths, prices ten-thousandths of a dollar, moments milliseconds of world time.
 
+mod book;
 mod equity;
 mod orders;
 mod positions;
 mod prices;
 mod signed;
 
+pub use book::{BookMoment, BookMoments, BookSpan, book_moments};
 pub use equity::{EquityPoint, equity};
 pub use orders::{
     Claimed, FillFilter, OrderFilter, Whose, claimed, client_order_id, count_fills, count_orders, fill,
-    fills, key_of, order, orders,
+    fills, key_of, order, orders, traded_at,
 };
 pub use positions::{
     SettlementFilter, TradeStats, closed_positions, position_ids, positions, settlements, trade_stats,

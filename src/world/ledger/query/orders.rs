@@ -292,6 +292,15 @@ pub fn fill(db: &Connection, trade: TradeId, is_taker: bool) -> Result<FillRow> 
     statement.query_row([int(trade.0) * 2 + is_taker.code()], read_fill)
 }
 
+/// When a trade was.
+///
+/// # Errors
+/// The database's, also if there is no such trade.
+pub fn traded_at(db: &Connection, trade: TradeId) -> Result<Timestamp> {
+    let mut statement = db.prepare_cached("SELECT at FROM fills WHERE id = ?")?;
+    statement.query_row([int(trade.0) * 2], |row| Ok(Timestamp::from_millis(row.get(0)?)))
+}
+
 /// The key that vouched for an order, if one did.
 ///
 /// # Errors

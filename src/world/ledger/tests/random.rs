@@ -226,6 +226,6 @@ impl World {
             terms: Terms::PLAIN,
         };
         let client_order_id = claim.and_then(|claim| claim.client_order_id).map(|_| "mine".into());
-        Command::Place { by: Authority::System, order, claim, client_order_id, signed: None }
+        Command::Place { by: Authority::System, order, claim, client_order_id, signed: None, fee: None }
     }
 }

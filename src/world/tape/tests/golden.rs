@@ -19,8 +19,12 @@ use crate::types::{
 };
 use crate::world::record::{Authority, Beat, Claim, Command, Note, Record, Roll, Signed};
 use crate::world::scenario::{Genesis, Opening, Purse, Series, SystemAccounts};
+use crate::world::state::{
+    CustomerCommand, CustomerEvent, FeeHold, Link, ManagedWallet, NewWallet, Proof, WalletKind,
+};
 use crate::world::state::{State, WalletCommand};
 use crate::world::tape::{Append, Disk, Durability, Reader, Watermark, format, load_newest, store};
+use crate::world::vault::Sealed;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -136,6 +140,7 @@ fn genesis() -> Genesis {
         ],
         system: SystemAccounts { house: AccountId(2), adapter: AccountId(3), ..SystemAccounts::default() },
         owners: vec![(user, Purse::Polymarket, AccountId(1))],
+        linked: vec![(user, Venue::Polymarket, AccountId(1))],
         markets: vec![market()],
         orders: vec![NewOrder {
             account: AccountId(2),
@@ -156,12 +161,11 @@ fn genesis() -> Genesis {
     }
 }
 
-/// One of every kind of command.
-fn commands() -> Vec<Command> {
+/// One of every kind of command about the exchange.
+fn asked() -> [exchange::Command; 19] {
     use exchange::Command as Ask;
     let (account, market_id, shares) = (AccountId(1), MarketId(1), Shares::from_whole(2));
-    let by = Authority::Key(KeyId(1));
-    let asked = [
+    [
         Ask::Place(order()),
         Ask::Cancel { account, order: OrderId(2) },
         Ask::CancelAll { account, market: Some(market_id), outcome: Some(Outcome::No) },
@@ -183,7 +187,17 @@ fn commands() -> Vec<Command> {
         Ask::Merge { account, market: market_id, shares },
         Ask::Convert { account, markets: vec![market_id], shares, adapter: AccountId(3) },
         Ask::ResetAccount { account, cash: Usd::from_dollars(100), house: AccountId(2) },
-    ];
+        Ask::Hold { account, amount: Usd::from_dollars(1) },
+        Ask::Release { account, amount: Usd::from_dollars(1) },
+        Ask::PayHeld { account, amount: Usd::from_dollars(1), share: Some((account, Usd::from_micros(1))) },
+    ]
+}
+
+/// One of every kind of command.
+fn commands() -> Vec<Command> {
+    use exchange::Command as Ask;
+    let (account, market_id, shares) = (AccountId(1), MarketId(1), Shares::from_whole(2));
+    let by = Authority::Key(KeyId(1));
     let claim = Claim { key: [1; 16], body: [2; 16], client_order_id: Some([3; 16]) };
     let mut all = vec![
         Command::Begin(Box::new(genesis())),
@@ -193,6 +207,7 @@ fn commands() -> Vec<Command> {
             claim: Some(claim),
             client_order_id: Some("mine".into()),
             signed: Some(Box::new(signed())),
+            fee: Some(Box::new(fee())),
         },
         Command::Heartbeat { by, account, until: NOON.plus_millis(10_000), after: None },
         Command::Heartbeat { by, account, until: NOON, after: Some(Beat::First) },
@@ -209,7 +224,7 @@ fn commands() -> Vec<Command> {
         Command::ResumeClock,
         Command::AdvanceClock { to: NOON.plus_millis(86_400_000) },
     ];
-    all.extend(asked.map(|command| Command::Exchange { by: Authority::System, command }));
+    all.extend(asked().map(|command| Command::Exchange { by: Authority::System, command }));
     all.extend(people().into_iter().map(|command| Command::Identity { by, command }));
     let by = Authority::Session(UserId(1));
     let wallets = [
@@ -223,7 +238,62 @@ fn commands() -> Vec<Command> {
     all.extend(wallets.map(|command| Command::Wallet { by, command }));
     let command = identity::Command::IssueFirstKey(UserId(2), new_key(6));
     all.push(Command::Identity { by: Authority::Newcomer(UserId(2)), command });
+    let by = Authority::Customer { key: KeyId(1), customer: UserId(2), linked: Some(Venue::Kalshi) };
+    all.extend(customers().map(|command| Command::Customer { by, command: Box::new(command) }));
     all
+}
+
+fn customers() -> [CustomerCommand; 3] {
+    let (customer, venue) = (UserId(2), Venue::Kalshi);
+    let proof = Proof::Credential { venue, digest: [5; 32] };
+    let wallet = NewWallet {
+        kind: WalletKind::Safe,
+        eoa: Address::repeat_byte(5),
+        safe: Some(Address::repeat_byte(6)),
+        chain: 137,
+        sealed: Some(Sealed::sample()),
+        proof: Proof::Wallet(Address::repeat_byte(5)),
+    };
+    [
+        CustomerCommand::Select(proof.clone()),
+        CustomerCommand::Link { customer, venue, proof, trades: true, sealed: Some(Sealed::sample()) },
+        CustomerCommand::Manage { customer, wallet },
+    ]
+}
+
+fn customer_events() -> [CustomerEvent; 3] {
+    let (customer, account) = (UserId(2), AccountId(4));
+    let link = Link { account, trades: true, is_managed: false, sealed: Some(Sealed::sample()) };
+    let wallet = ManagedWallet {
+        kind: WalletKind::Eoa,
+        eoa: Address::repeat_byte(5),
+        safe: None,
+        chain: 137,
+        created_at: NOON,
+        signed_until: NOON.plus_millis(1),
+        sealed: None,
+        account,
+    };
+    [
+        CustomerEvent::Linked(customer, Venue::Kalshi, link),
+        CustomerEvent::WalletMade(customer, wallet),
+        CustomerEvent::Unlinked(customer),
+    ]
+}
+
+fn fee() -> FeeHold {
+    let payee = Some(Address::repeat_byte(9));
+    FeeHold { id: [6; 32], amount: Usd::from_micros(137_500), until: NOON, payee, share_bps: 2_000 }
+}
+
+fn new_end_user() -> identity::NewEndUser {
+    identity::NewEndUser {
+        external_id: "user_001".to_owned(),
+        qps_limit: Some(10),
+        customer: [7; 16],
+        generation: 0,
+        print: new_key(8).print,
+    }
 }
 
 fn wallet_key(nonce: u64) -> WalletKey {
@@ -276,6 +346,10 @@ fn people() -> Vec<identity::Command> {
         Ask::DeleteUser(user),
         Ask::Enroll(user, "spring".to_owned(), true),
         Ask::SetGates(GateChange { self_serve: Some(true), ..GateChange::default() }),
+        Ask::JoinCredential { credential: [4; 32], name: "kalshi-04040404".to_owned() },
+        Ask::CreateEndUser(user, new_end_user()),
+        Ask::LimitEndUser(user, UserId(3), 5),
+        Ask::DeactivateEndUser(user, UserId(3)),
     ]
 }
 
@@ -330,6 +404,12 @@ fn events() -> Vec<Event> {
         Event::Pooled { from: moved, to: moved },
         Event::Surrendered { from: moved, to: moved },
         Event::TicksRefined { market, from: price, to: Price::MIN },
+        Event::Held { account, amount: Usd::from_dollars(-1) },
+        Event::HeldPaid {
+            account,
+            amount: Usd::from_dollars(2),
+            share: Some((account, Usd::from_dollars(1))),
+        },
     ]
 }
 
@@ -362,8 +442,12 @@ fn notes() -> Vec<Note> {
         identity::Event::UserDeleted(user),
         identity::Event::UserEnrolled(user, "spring".to_owned(), true),
         identity::Event::GatesSet(Gates::default()),
+        identity::Event::EndUserLimited(user, 5),
+        identity::Event::EndUserDeactivated(user),
+        identity::Event::EndUserRevived(user, 1),
     ];
     all.extend(changes.map(Note::Identity));
+    all.extend(customer_events().map(|event| Note::Customer(Box::new(event))));
     all
 }
 
@@ -435,8 +519,16 @@ fn the_checkpoint_of_version_1_is_written_and_read_as_ever() {
             claim: None,
             client_order_id: None,
             signed: None,
+            fee: None,
         },
-        Command::Place { by, order: resting, claim: Some(claim), client_order_id: None, signed: None },
+        Command::Place {
+            by,
+            order: resting,
+            claim: Some(claim),
+            client_order_id: None,
+            signed: None,
+            fee: None,
+        },
         Command::Heartbeat { by, account: AccountId(1), until: NOON.plus_millis(10_000), after: None },
         Command::PauseClock,
         Command::Identity { by, command: identity::Command::IssueKey(UserId(1), new_key(5)) },

@@ -1,0 +1,231 @@
+//! Sockets of Parsec's customers: what they follow and how much they were told (parsec.md §§6.9, 11).
+
+use super::Service;
+use super::customers::{Customer, customer_id, sees_all};
+use crate::types::{MarketId, Outcome, Reject, UserId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Sockets one customer may have open.
+const CONNECTIONS_MAX: u64 = 64;
+
+/// What was counted of one customer's sockets, or of everyone's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketTotals {
+    /// Open now.
+    pub connections: u64,
+    /// Books followed now.
+    pub subscriptions: u64,
+    /// Opened ever.
+    pub opened: u64,
+    /// Closed ever.
+    pub closed: u64,
+    /// Keys that were not let in. Of a customer always 0: nobody knows whose they would be.
+    pub auth_failures: u64,
+    /// Messages that asked for books.
+    pub subscribes: u64,
+    /// Messages that asked for no more of them.
+    pub unsubscribes: u64,
+    /// Frames sent.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl SocketTotals {
+    fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.subscriptions += other.subscriptions;
+        self.opened += other.opened;
+        self.closed += other.closed;
+        self.auth_failures += other.auth_failures;
+        self.subscribes += other.subscribes;
+        self.unsubscribes += other.unsubscribes;
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
+/// One outcome's book.
+type Book = (MarketId, Outcome);
+
+/// Which customer, of which epoch: a reset begins their numbers again.
+type Counted = (u32, UserId);
+
+/// What every customer's sockets do.
+#[derive(Debug, Default)]
+pub struct CustomerSockets {
+    // A std mutex: held to count, never across an await.
+    counts: Mutex<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    customers: BTreeMap<Counted, SocketTotals>,
+    /// How many of a customer's sockets follow a book.
+    books: BTreeMap<(Counted, Book), u64>,
+    auth_failures: u64,
+}
+
+/// A customer's open socket. Dropping it closes its count.
+#[derive(Debug)]
+pub struct OpenSocket {
+    all: Arc<CustomerSockets>,
+    of: Counted,
+    books: BTreeSet<Book>,
+}
+
+impl CustomerSockets {
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl OpenSocket {
+    fn count(&self, change: impl FnOnce(&mut SocketTotals)) {
+        change(self.all.counts().customers.entry(self.of).or_default());
+    }
+
+    /// Follows one more book, if the customer's sockets do not follow `most` already.
+    pub fn follow(&mut self, book: Book, most: u32) -> bool {
+        if self.books.contains(&book) {
+            return true;
+        }
+        let mut counts = self.all.counts();
+        let own = counts.customers.entry(self.of).or_default();
+        if own.subscriptions >= u64::from(most) {
+            return false;
+        }
+        own.subscriptions += 1;
+        *counts.books.entry((self.of, book)).or_default() += 1;
+        drop(counts);
+        self.books.insert(book);
+        true
+    }
+
+    /// Follows a book no more.
+    pub fn leave(&mut self, book: Book) {
+        if self.books.remove(&book) {
+            self.all.counts().leave(self.of, book);
+        }
+    }
+
+    /// A message asked for books, or for no more of them.
+    pub fn asked(&self, is_subscribe: bool) {
+        self.count(|own| {
+            own.subscribes += u64::from(is_subscribe);
+            own.unsubscribes += u64::from(!is_subscribe);
+        });
+    }
+
+    /// Frames of so many bytes in all were sent.
+    pub fn sent(&self, frames: usize, bytes: usize) {
+        let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+        self.count(|own| {
+            own.messages += number(frames);
+            own.bytes += number(bytes);
+        });
+    }
+}
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        let mut counts = self.all.counts();
+        for book in std::mem::take(&mut self.books) {
+            counts.leave(self.of, book);
+        }
+        let own = counts.customers.entry(self.of).or_default();
+        own.connections -= 1;
+        own.closed += 1;
+    }
+}
+
+impl Counts {
+    /// The books that most sockets follow: a customer's, or everyone's.
+    fn top(&self, of: Option<Counted>, most: usize) -> Vec<(Book, u64)> {
+        let mut books: BTreeMap<Book, u64> = BTreeMap::new();
+        for ((follower, book), count) in &self.books {
+            if of.is_none_or(|of| of == *follower) {
+                *books.entry(*book).or_default() += count;
+            }
+        }
+        let mut all: Vec<_> = books.into_iter().collect();
+        all.sort_by(|(one, a), (other, b)| b.cmp(a).then(one.cmp(other)));
+        all.truncate(most);
+        all
+    }
+
+    fn leave(&mut self, of: Counted, book: Book) {
+        self.customers.entry(of).or_default().subscriptions -= 1;
+        if let Some(count) = self.books.get_mut(&(of, book)) {
+            *count -= 1;
+            if *count == 0 {
+                self.books.remove(&(of, book));
+            }
+        }
+    }
+}
+
+/// How much sockets do (§6.9).
+#[derive(Clone, Debug, Default)]
+pub struct SocketUsage {
+    /// Of the customer, or of everyone.
+    pub totals: SocketTotals,
+    /// Of each customer, those with the most books first; only where everyone is shown.
+    pub customers: Vec<(String, SocketTotals)>,
+    /// The books that most follow, with how many do.
+    pub books: Vec<(Book, u64)>,
+}
+
+impl Service {
+    /// A place for one more socket of a customer; none if it has too many.
+    #[must_use]
+    pub fn open_socket(&self, customer: &Customer) -> Option<OpenSocket> {
+        let of = (customer.epoch(), customer.user());
+        let mut counts = self.customer_sockets.counts();
+        let own = counts.customers.entry(of).or_default();
+        if own.connections >= CONNECTIONS_MAX {
+            return None;
+        }
+        own.connections += 1;
+        own.opened += 1;
+        drop(counts);
+        Some(OpenSocket { all: Arc::clone(&self.customer_sockets), of, books: BTreeSet::new() })
+    }
+
+    /// Somebody came to a socket with what lets nobody in.
+    pub fn note_stranger(&self) {
+        self.customer_sockets.counts().auth_failures += 1;
+    }
+
+    /// How much a customer's sockets do.
+    #[must_use]
+    pub fn own_sockets(&self, customer: &Customer, most: usize) -> SocketUsage {
+        let of = (customer.epoch(), customer.user());
+        let counts = self.customer_sockets.counts();
+        let totals = counts.customers.get(&of).copied().unwrap_or_default();
+        SocketUsage { totals, customers: Vec::new(), books: counts.top(Some(of), most) }
+    }
+
+    /// How much everyone's sockets do.
+    ///
+    /// # Errors
+    /// [`Reject::NotEntitled`] if the customer may not see that.
+    pub fn all_sockets(&self, customer: &Customer, most: usize) -> Result<SocketUsage, Reject> {
+        let directory = self.directory_in(customer.epoch())?;
+        if !sees_all(&directory.identity, customer.user()) {
+            return Err(Reject::NotEntitled);
+        }
+        let counts = self.customer_sockets.counts();
+        let mut totals = SocketTotals { auth_failures: counts.auth_failures, ..SocketTotals::default() };
+        let mut customers = Vec::new();
+        for ((epoch, user), own) in &counts.customers {
+            totals.add(own);
+            let name = directory.identity.user(*user).filter(|_| *epoch == customer.epoch()).map(customer_id);
+            customers.extend(name.map(|name| (name, *own)));
+        }
+        customers.sort_by(|(one, a), (other, b)| b.subscriptions.cmp(&a.subscriptions).then(one.cmp(other)));
+        customers.truncate(most);
+        Ok(SocketUsage { totals, customers, books: counts.top(None, most) })
+    }
+}
