@@ -2,6 +2,8 @@
 
 #[cfg(feature = "clob")]
 mod clob;
+#[cfg(feature = "parsec")]
+mod parsec;
 #[cfg(feature = "polysim")]
 mod polysim;
 mod sim;
@@ -25,6 +27,8 @@ pub fn surfaces() -> Vec<Surface> {
         clob::data(),
         #[cfg(feature = "clob")]
         clob::relayer(),
+        #[cfg(feature = "parsec")]
+        parsec::surface(),
         sim::surface(),
     ]
 }
@@ -41,6 +45,12 @@ const OWNERS: &[(&str, &str)] = &[
     ("/gamma", "gamma"),
     ("/data-api", "data"),
     ("/relayer", "relayer"),
+    ("/api", "parsec"),
+    ("/api/geoblock", "clob"),
+    ("/ws", "parsec"),
+    ("/ws/market", "clob"),
+    ("/ws/user", "clob"),
+    ("//ws", "parsec"),
     ("/sim", "sim"),
     ("/healthz", "sim"),
 ];
@@ -100,7 +110,7 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_says_whose_an_unknown_path_is() {
-        let all = ["polysim", "clob", "gamma", "data", "relayer", "sim"];
+        let all = ["polysim", "clob", "gamma", "data", "relayer", "parsec", "sim"];
         for (path, expected) in [
             ("/v1/nothing", "polysim"),
             ("/v1", "polysim"),
@@ -110,7 +120,14 @@ mod tests {
             ("/markets/updown/nothing", "polysim"),
             ("/markets/nothing/nothing", "clob"),
             ("/api/beta/nothing", "polysim"),
-            ("/api/nothing", "clob"),
+            ("/api/nothing", "parsec"),
+            ("/api/v1", "parsec"),
+            ("/api/geoblock/nothing", "clob"),
+            ("/ws", "parsec"),
+            ("//ws", "parsec"),
+            ("/ws/nothing", "parsec"),
+            ("/ws/market/nothing", "clob"),
+            ("/ws/user/nothing", "clob"),
             ("/gamma/nothing", "gamma"),
             ("/gammas", "clob"),
             ("/data-api/nothing", "data"),

@@ -16,6 +16,7 @@ mod harness;
 mod keys;
 mod limits;
 mod money;
+mod parsec;
 mod ready;
 mod secrets;
 mod sockets;
