@@ -5,6 +5,7 @@ mod credentials;
 mod fees;
 mod limits;
 mod matrix;
+mod secrets;
 mod sockets;
 
 use crate::harness::{Answer, Market, Request, Server};
