@@ -110,14 +110,7 @@ pub enum Command {
         /// The house account, which takes the positions.
         house: AccountId,
     },
-    /// Take cash aside, for a fee of somebody else's.
-    Hold {
-        /// Whose.
-        account: AccountId,
-        /// How much.
-        amount: Usd,
-    },
-    /// Give back what was taken aside.
+    /// Give back what an order set aside.
     Release {
         /// To whom.
         account: AccountId,

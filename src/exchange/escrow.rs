@@ -7,26 +7,14 @@ use super::{Exchange, index};
 use crate::types::{AccountId, Reject, Usd};
 
 impl Exchange {
-    /// Takes cash that is not reserved aside.
-    pub(super) fn hold(
-        &mut self,
-        account: AccountId,
-        amount: Usd,
-        events: &mut Vec<Event>,
-    ) -> Result<Receipt, Reject> {
-        let purse = self.account(account).ok_or(Reject::AccountNotFound)?;
-        purse.may_act()?;
-        if !amount.is_positive() {
-            return Err(Reject::InvalidQuantity);
+    /// Takes cash aside that an order's account was found to have.
+    pub(super) fn set_aside(&mut self, account: AccountId, amount: Usd, events: &mut Vec<Event>) {
+        if amount.is_positive() {
+            let purse = &mut self.accounts[index(account.0 - 1)];
+            purse.cash -= amount;
+            purse.escrow += amount;
+            events.push(Event::Held { account, amount });
         }
-        if !purse.covers(amount) {
-            return Err(Reject::InsufficientFunds { needed: amount, available: purse.available() });
-        }
-        let purse = &mut self.accounts[index(account.0 - 1)];
-        purse.cash -= amount;
-        purse.escrow += amount;
-        events.push(Event::Held { account, amount });
-        Ok(Receipt::Done)
     }
 
     /// Gives held cash back.
@@ -40,7 +28,7 @@ impl Exchange {
         let purse = &mut self.accounts[index(account.0 - 1)];
         purse.escrow -= amount;
         purse.cash += amount;
-        events.push(Event::Held { account, amount: -amount });
+        events.push(Event::Released { account, amount });
         Ok(Receipt::Done)
     }
 

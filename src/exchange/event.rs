@@ -121,9 +121,16 @@ pub enum Event {
         /// Its tick from now on, a part of that.
         to: Price,
     },
-    /// Cash was taken aside, or given back if negative.
+    /// An order set cash aside.
     Held {
         /// Whose.
+        account: AccountId,
+        /// How much.
+        amount: Usd,
+    },
+    /// What had been taken aside was given back.
+    Released {
+        /// To whom.
         account: AccountId,
         /// How much.
         amount: Usd,

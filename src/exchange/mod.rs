@@ -139,7 +139,6 @@ impl Exchange {
                 self.convert(*account, (markets, *shares), *adapter, events)
             }
             Command::ResetAccount { account, cash, house } => self.reset(*account, *cash, *house, events),
-            Command::Hold { account, amount } => self.hold(*account, *amount, events),
             Command::Release { account, amount } => self.release(*account, *amount, events),
             Command::PayHeld { account, amount, share } => self.pay_held(*account, *amount, *share, events),
         }

@@ -120,6 +120,11 @@ impl Exchange {
         if takes && wanted.notional(order.limit) < order.terms.taking_min {
             return Err(Reject::BelowMinimumNotional { minimum: order.terms.taking_min });
         }
+        // What is set aside is there before anything is sold.
+        let needed = match order.terms.set_aside {
+            Usd::ZERO => needed,
+            fee => needed.max(Usd::ZERO) + fee,
+        };
         if !account.covers(needed) {
             return Err(Reject::InsufficientFunds { needed, available: account.available() });
         }
@@ -176,6 +181,7 @@ impl Exchange {
             tif: order.tif,
             post_only: order.post_only,
         }));
+        self.set_aside(order.account, order.terms.set_aside, events);
         for found in matches {
             self.trade((id, position), order, found, events);
         }

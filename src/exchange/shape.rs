@@ -28,6 +28,9 @@ pub(super) fn check_shape(
     {
         return Err(Reject::Unsupported);
     }
+    if order.terms.set_aside.is_negative() {
+        return Err(Reject::InvalidQuantity);
+    }
     let rule = if order.kind == OrderKind::Market { LimitRule::Worst } else { LimitRule::OnTick };
     let level = limit_level(order, market, rule)?;
     let size = match order.size {

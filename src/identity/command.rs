@@ -123,6 +123,21 @@ pub enum Command {
     SetGates(GateChange),
 }
 
+impl Command {
+    /// The builder whose word it must be, if it is a builder's.
+    #[must_use]
+    pub fn builder(&self) -> Option<UserId> {
+        if let Self::CreateEndUser(builder, _)
+        | Self::LimitEndUser(builder, ..)
+        | Self::DeactivateEndUser(builder, _) = self
+        {
+            Some(*builder)
+        } else {
+            None
+        }
+    }
+}
+
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {

@@ -9,7 +9,7 @@ use super::decide::fresh;
 use super::key::{Key, Permissions, Scheme};
 use super::tier::Tier;
 use super::user::User;
-use crate::types::{KeyId, Reject, Timestamp, Usd, UserId};
+use crate::types::{Address, KeyId, Reject, Timestamp, Usd, UserId};
 use serde::{Deserialize, Serialize};
 
 /// End users one builder may ever make.
@@ -38,8 +38,8 @@ pub struct Escrow {
     pub fee_min: Usd,
     /// The part of a fee that is the builder's, in hundredths of a percent of it.
     pub affiliate_bps: u32,
-    /// The address that gets it: `0x` and 40 hexadecimal digits.
-    pub affiliate: Option<String>,
+    /// The address that gets it.
+    pub affiliate: Option<Address>,
 }
 
 /// What makes a user a builder's.
@@ -110,7 +110,7 @@ impl CustomerTiers {
 pub struct NewEndUser {
     /// Its builder's own id for it, not empty and at most [`EXTERNAL_ID_MAX`] bytes.
     pub external_id: String,
-    /// Requests a second, at least 1; the usual if none is given.
+    /// Requests a second, at least 1; as the tiers have it if none is given.
     pub qps_limit: Option<u32>,
     /// Its id on the wire.
     pub customer: CustomerId,
@@ -166,6 +166,12 @@ impl Identity {
         new: &NewEndUser,
     ) -> Result<Vec<Event>, Reject> {
         self.user(builder).and_then(|user| user.builder.as_ref()).ok_or(Reject::NotEntitled)?;
+        if new.external_id.is_empty() || new.qps_limit == Some(0) {
+            return Err(Reject::InvalidQuantity);
+        }
+        if new.external_id.len() > EXTERNAL_ID_MAX {
+            return Err(Reject::LimitReached(format!("{EXTERNAL_ID_MAX} bytes of external_id")));
+        }
         let known = self.end_user(builder, &new.external_id);
         let generation = known.map_or(0, |(_, known)| known.generation + 1);
         if known.is_some_and(|(_, known)| known.active) {
@@ -186,7 +192,7 @@ impl Identity {
                 builder,
                 customer: new.customer,
                 external_id: new.external_id.clone(),
-                qps_limit: new.qps_limit.unwrap_or(self.customer_tiers.qps_limit).max(1),
+                qps_limit: new.qps_limit.unwrap_or(self.customer_tiers.qps_limit),
                 generation,
                 active: true,
                 created_at: at,
@@ -221,6 +227,16 @@ impl Identity {
         }
         let keys = self.keys_of(user).filter(|(_, key)| !key.revoked).map(|(id, _)| Event::KeyRevoked(id));
         Ok(std::iter::once(Event::EndUserDeactivated(user)).chain(keys).collect())
+    }
+
+    /// The end of a user. A builder's end user is only deactivated: were it gone, its id would be made anew with the very
+    /// key that it had.
+    pub(super) fn delete(&self, user: UserId) -> Result<Vec<Event>, Reject> {
+        let found = self.user(user).ok_or(Reject::UserNotFound)?;
+        match found.end_user.as_deref() {
+            Some(end_user) => self.deactivate(end_user.builder, user),
+            None => Ok(vec![Event::UserDeleted(user)]),
+        }
     }
 
     /// Whether an end user may be acted for with a key: a builder's own, which still works.
@@ -287,6 +303,28 @@ mod tests {
         assert_eq!(identity.customer(&[2; 16]), Some(ids[1]));
         assert_eq!(create(&mut identity, UserId(3), wanted("user_001", 0, 3)), Err(Reject::NotEntitled));
         assert_eq!(create(&mut identity, ids[0], wanted("user_001", 0, 3)), Err(Reject::NotEntitled));
+    }
+
+    #[test]
+    fn what_an_administrator_deletes_comes_back_with_another_key() {
+        let mut identity = world();
+        create(&mut identity, ANN, wanted("user_001", 0, 1)).expect("made");
+        let (user, _) = identity.end_user(ANN, "user_001").expect("made");
+        run(&mut identity, Command::DeleteUser(user)).expect("deleted");
+        let known = identity.end_user(ANN, "user_001").map(|(_, known)| (known.active, known.generation));
+        assert_eq!(known, Some((false, 0)));
+        assert_eq!(create(&mut identity, ANN, wanted("user_001", 0, 1)), Err(Reject::KeyEnded));
+        assert_eq!(create(&mut identity, ANN, wanted("user_001", 1, 1)), Ok(2));
+    }
+
+    #[test]
+    fn an_end_user_has_an_id_and_may_ask_something() {
+        let mut identity = world();
+        let long = "x".repeat(EXTERNAL_ID_MAX + 1);
+        assert_eq!(create(&mut identity, ANN, wanted("", 0, 1)), Err(Reject::InvalidQuantity));
+        assert!(matches!(create(&mut identity, ANN, wanted(&long, 0, 1)), Err(Reject::LimitReached(_))));
+        let mute = NewEndUser { qps_limit: Some(0), ..wanted("user_001", 0, 1) };
+        assert_eq!(create(&mut identity, ANN, mute), Err(Reject::InvalidQuantity));
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Identity {
             }
             Command::Allow(user, allowed) => self.of_user(*user, Event::UserAllowed(*user, *allowed)),
             Command::Flag(user, flagged) => self.of_user(*user, Event::UserFlagged(*user, *flagged)),
-            Command::DeleteUser(user) => self.of_user(*user, Event::UserDeleted(*user)),
+            Command::DeleteUser(user) => self.delete(*user),
             Command::Enroll(user, label, is_member) => self.enroll(*user, label, *is_member),
             Command::SetGates(change) => Ok(vec![Event::GatesSet(change.over(self.gates))]),
         }

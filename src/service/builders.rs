@@ -178,16 +178,14 @@ impl Service {
         self.build(builder, identity::Command::LimitEndUser(builder.builder(), user, qps_limit)).await
     }
 
-    /// Ends an end user: its key, its credentials, its wallet and its open orders. What is sealed of it is destroyed.
+    /// Ends an end user: its key, its credentials, its wallet and its open orders. The world destroys what is sealed of
+    /// it.
     ///
     /// # Errors
     /// [`Reject::UserNotFound`] if it is not the builder's.
     pub async fn deactivate_end_user(&self, builder: &MayBuild, customer_id: &str) -> Result<(), Reject> {
         let user = self.own_end_user(builder, customer_id).ok_or(Reject::UserNotFound)?;
-        let directory = self.directory_in(builder.customer().epoch())?;
-        self.build(builder, identity::Command::DeactivateEndUser(builder.builder(), user)).await?;
-        directory.customers.sealed_of(user).for_each(|sealed| self.world.vault().destroy(sealed));
-        Ok(())
+        self.build(builder, identity::Command::DeactivateEndUser(builder.builder(), user)).await
     }
 
     /// Makes an end user that was deactivated anew before it is onboarded again.

@@ -87,7 +87,7 @@ impl Customer {
 
     /// What the sequencer checks once more.
     #[must_use]
-    pub(super) fn by(&self, linked: Option<Venue>) -> Authority {
+    pub(super) fn by(&self, linked: Option<(Venue, AccountId)>) -> Authority {
         Authority::Customer { key: self.key, customer: self.user, linked }
     }
 }
@@ -214,7 +214,10 @@ impl Service {
         let directory = self.directory_in(customer.epoch())?;
         let (account, linked) = match given {
             Some(given) => (self.select(customer, given).await?, None),
-            None => (directory.customers.trades(customer.user, venue, self.now())?, Some(venue)),
+            None => {
+                let account = directory.customers.trades(customer.user, venue, self.now())?;
+                (account, Some((venue, account)))
+            }
         };
         let user = self.owner_of(customer, account)?;
         Ok(MayTrade::proved((user, account), customer.by(linked), customer.epoch()))

@@ -1,9 +1,11 @@
 //! Builders' fees on their end users' orders (parsec.md §9.8): what a payer must have signed, so that it may be taken.
 
 use super::Service;
+use super::callers::MayTrade;
 use super::customers::Customer;
+use super::orders::{Placed, Wish};
 use crate::identity::Escrow;
-use crate::identity::ethereum::{PullFee, recover_fee};
+use crate::identity::ethereum::{PullFee, derived, recover_fee};
 use crate::types::{Address, FeeFailure, Reject, Timestamp, Usd, Venue};
 use crate::world::FeeHold;
 use alloy_primitives::{B256, address};
@@ -34,55 +36,86 @@ pub struct FeeAuth {
     pub affiliate: Option<Address>,
 }
 
+impl FeeAuth {
+    fn signer(&self) -> Address {
+        self.signer_address.unwrap_or(self.payer)
+    }
+}
+
 impl Service {
-    /// How a builder collects fees on a customer's orders; none if it does not, or nobody asks for an end user.
+    /// Places a customer's order, with the fee on it that its builder collects. What was signed for that is read only if
+    /// it does.
     ///
     /// # Errors
-    /// [`Reject::NotLetIn`] after a reset.
-    pub fn collects_fees(&self, customer: &Customer, venue: Venue) -> Result<Option<Escrow>, Reject> {
+    /// [`Reject::BadFee`] if what was signed will not do, and those of [`Service::place`].
+    pub async fn place_for<E: From<Reject>>(
+        &self,
+        (customer, permit): (&Customer, &MayTrade),
+        venue: Venue,
+        mut wish: Wish,
+        fee: impl FnOnce() -> Result<Option<FeeAuth>, E>,
+    ) -> Result<Placed, E> {
+        let mut hold = None;
+        if let Some(escrow) = self.collects_fees(customer, venue)? {
+            let fee = signed_fee(&escrow, fee()?)?;
+            self.must_be_theirs(customer, permit, &fee)?;
+            wish.order.terms.set_aside = fee.amount;
+            hold = Some(Box::new(hold_of(&fee, &escrow)));
+        }
+        Ok(self.place_holding(permit, wish, hold).await?)
+    }
+
+    /// Nobody signs away what another has: whoever signed is whom the account is known to obey.
+    fn must_be_theirs(&self, customer: &Customer, permit: &MayTrade, fee: &FeeAuth) -> Result<(), Reject> {
+        let directory = self.directory_in(customer.epoch())?;
+        let made = directory.customers.wallet(customer.user());
+        let made = made.filter(|made| made.account == permit.account()).map(|made| made.eoa);
+        let owner = directory.identity.user(permit.reads().user()).and_then(|owner| owner.wallet);
+        let is_theirs = made.or(owner).is_none_or(|known| known == fee.signer());
+        if is_theirs { Ok(()) } else { Err(Reject::BadFee(FeeFailure::NotTheirs)) }
+    }
+
+    /// How a builder collects fees on a customer's orders; none if it does not, or nobody asks for an end user.
+    fn collects_fees(&self, customer: &Customer, venue: Venue) -> Result<Option<Escrow>, Reject> {
         if venue != Venue::Polymarket || !customer.is_acting() {
             return Ok(None);
         }
         self.escrow_of(customer.caller().user, customer.epoch())
     }
-
-    /// What is to be set aside for a builder's fee on an order.
-    ///
-    /// # Errors
-    /// [`Reject::BadFee`] if what was signed will not do.
-    pub fn fee_on(&self, escrow: &Escrow, given: Option<&FeeAuth>) -> Result<Box<FeeHold>, Reject> {
-        let bad = |failure| Err(Reject::BadFee(failure));
-        let Some(fee) = given else { return bad(FeeFailure::Missing) };
-        if fee.payer_address != Some(fee.payer) {
-            return bad(FeeFailure::OtherPayer);
-        }
-        if Timestamp::from_seconds(fee.deadline) <= self.now() {
-            return bad(FeeFailure::Late);
-        }
-        if fee.amount < escrow.fee_min || !fee.amount.is_positive() {
-            return bad(FeeFailure::TooSmall);
-        }
-        let signer = fee.signer_address.unwrap_or(fee.payer);
-        let signed = PullFee {
-            order_id: fee.order_id,
-            payer: fee.payer,
-            amount: fee.amount.micros().unsigned_abs(),
-            deadline: fee.deadline.unsigned_abs(),
-        };
-        if recover_fee(&signed, &fee.signature) != Some(signer) {
-            return bad(FeeFailure::Unsigned);
-        }
-        Ok(Box::new(hold(fee, escrow)))
-    }
 }
 
-fn hold(fee: &FeeAuth, escrow: &Escrow) -> FeeHold {
-    let usual = escrow.affiliate.as_deref().and_then(|text| text.parse().ok());
+/// What a payer signed, if it will do. Whether it comes in time and for the first time, the world says.
+fn signed_fee(escrow: &Escrow, given: Option<FeeAuth>) -> Result<FeeAuth, Reject> {
+    let bad = |failure| Err(Reject::BadFee(failure));
+    let Some(fee) = given else { return bad(FeeFailure::Missing) };
+    if fee.payer_address != Some(fee.payer) {
+        return bad(FeeFailure::OtherPayer);
+    }
+    if fee.amount < escrow.fee_min || !fee.amount.is_positive() {
+        return bad(FeeFailure::TooSmall);
+    }
+    let signed = PullFee {
+        order_id: fee.order_id,
+        payer: fee.payer,
+        amount: fee.amount.micros().unsigned_abs(),
+        deadline: fee.deadline.unsigned_abs(),
+    };
+    if recover_fee(&signed, &fee.signature) != Some(fee.signer()) {
+        return bad(FeeFailure::Unsigned);
+    }
+    let contracts = derived(fee.signer());
+    let own = [fee.signer(), contracts.proxy, contracts.safe, contracts.deposit, contracts.deposit_beacon];
+    if !own.contains(&fee.payer) {
+        return bad(FeeFailure::NotTheirs);
+    }
+    Ok(fee)
+}
+
+fn hold_of(fee: &FeeAuth, escrow: &Escrow) -> FeeHold {
     FeeHold {
         id: fee.order_id.0,
-        amount: fee.amount,
         until: Timestamp::from_seconds(fee.deadline),
-        payee: fee.affiliate.or(usual),
+        payee: fee.affiliate.or(escrow.affiliate),
         share_bps: escrow.affiliate_bps,
     }
 }

@@ -3,9 +3,10 @@
 use super::Service;
 use super::credentials::{Given, PrivateKey};
 use super::customers::Customer;
-use crate::identity::ethereum::derived;
-use crate::types::{Address, Reject, Timestamp, Usd, UserId, Venue};
+use crate::identity::ethereum::{POLYGON, derived};
+use crate::types::{Address, Reject, Usd, UserId, Venue};
 use crate::world::{CustomerCommand, ManagedWallet, NewWallet, Proof, Sealed, WalletKind};
+use std::sync::Arc;
 
 /// One thing that onboarding did (§8.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ pub enum WalletWish {
     /// A key pair.
     Eoa,
     /// A contract that obeys an address, on a chain.
-    Safe(Address, u32),
+    Safe(Address, u64),
 }
 
 /// A wallet that was made for a customer.
@@ -67,25 +68,16 @@ impl Service {
     pub async fn onboard_own(&self, customer: &Customer, given: &Given) -> Result<Onboarded, Reject> {
         let (venue, proof) = (given.venue(), self.prove(given)?);
         self.must_be_in_use(customer).await?;
-        let before = self.directory_in(customer.epoch())?;
-        let before = before.customers.link(customer.user(), venue).and_then(|link| link.sealed.clone());
-        let sealed = self.seal(customer, Purpose::Credentials(venue), given.text().as_bytes())?;
-        let link = CustomerCommand::Link {
-            customer: customer.user(),
-            venue,
-            proof,
-            trades: given.trades(),
-            sealed: Some(sealed.clone()),
-        };
-        match self.change_customer(customer, link).await {
-            Ok(_) => before.iter().for_each(|before| self.world.vault().destroy(before)),
-            // It may have been linked all the same.
-            Err(Reject::OutcomeUnknown) => return Err(Reject::OutcomeUnknown),
-            Err(reject) => {
-                self.world.vault().destroy(&sealed);
-                return Err(reject);
-            }
+        let text = given.text().into_bytes();
+        let sealed = self.seal(customer, Purpose::Credentials(venue), text).await?;
+        let link =
+            CustomerCommand::Link { venue, proof, trades: given.trades(), sealed: Some(sealed.clone()) };
+        let linked = self.change_customer(customer, link).await;
+        // It may have been linked all the same if nobody can say. What it replaced, the world destroys.
+        if linked.as_ref().is_err_and(|reject| *reject != Reject::OutcomeUnknown) {
+            self.destroy(sealed).await;
         }
+        linked?;
         let steps = match venue {
             Venue::Polymarket => vec![Step::CredentialsStored],
             Venue::Kalshi => vec![Step::CredentialsValidated, Step::CredentialsStored],
@@ -104,22 +96,23 @@ impl Service {
         let known = directory.customers.wallet(customer.user()).cloned();
         let was_managed =
             directory.customers.link(customer.user(), Venue::Polymarket).is_some_and(|link| link.is_managed);
-        let wallet = match &known {
-            Some(known) => wallet_again(known),
-            None => self.new_wallet(customer, wish)?,
+        let (manage, sealed) = if known.is_some() {
+            (CustomerCommand::Renew, None)
+        } else {
+            let wallet = self.new_wallet(customer, wish).await?;
+            let sealed = wallet.sealed.clone();
+            (CustomerCommand::Manage(wallet), sealed)
         };
-        let (kind, sealed) = (wallet.kind, wallet.sealed.clone());
-        let manage = CustomerCommand::Manage { customer: customer.user(), wallet };
         let outcome = self.change_customer(customer, manage).await;
         let made = self.directory_in(customer.epoch())?.customers.wallet(customer.user()).cloned();
         // Of two who asked at once, one made the wallet; and whoever was refused made none.
         let is_kept = made.as_ref().is_some_and(|made| made.sealed == sealed);
         if let Some(sealed) = sealed.filter(|_| !is_kept && outcome != Err(Reject::OutcomeUnknown)) {
-            self.world.vault().destroy(&sealed);
+            self.destroy(sealed).await;
         }
         outcome?;
         let made = made.ok_or(Reject::Internal)?;
-        let mut steps = match (known.is_some(), kind) {
+        let mut steps = match (known.is_some(), made.kind) {
             (true, _) => Vec::new(),
             (false, WalletKind::Eoa) => vec![Step::EoaCreated],
             (false, WalletKind::Safe) => vec![Step::EoaProvided, Step::SafeCreated],
@@ -130,18 +123,17 @@ impl Service {
         Ok(Onboarded { steps, eoa: Some(made.eoa), safe: made.safe })
     }
 
-    fn new_wallet(&self, customer: &Customer, wish: WalletWish) -> Result<NewWallet, Reject> {
-        const POLYGON: u32 = 137;
+    async fn new_wallet(&self, customer: &Customer, wish: WalletWish) -> Result<NewWallet, Reject> {
         match wish {
             WalletWish::Eoa => {
                 let own = self.own_wallet_key(customer);
                 let key = own.clone().map_or_else(PrivateKey::fresh, Ok)?;
                 let sealed = match own {
                     Some(_) => None,
-                    None => Some(self.seal(customer, Purpose::Wallet, &key.bytes())?),
+                    None => Some(self.seal(customer, Purpose::Wallet, key.bytes().to_vec()).await?),
                 };
-                let (eoa, proof) = (key.address(), Proof::Wallet(key.address()));
-                Ok(NewWallet { kind: WalletKind::Eoa, eoa, safe: None, chain: POLYGON, sealed, proof })
+                let (eoa, proof, chain) = (key.address(), Proof::Wallet(key.address()), POLYGON);
+                Ok(NewWallet { kind: WalletKind::Eoa, eoa, safe: None, chain, sealed, proof })
             }
             WalletWish::Safe(eoa, chain) => {
                 let generation = self.profile(customer)?.end_user.map_or(0, |end_user| end_user.generation);
@@ -218,13 +210,26 @@ impl Service {
         Ok(format!("0x{}", crate::world::state::hex(&key)))
     }
 
-    fn seal(&self, customer: &Customer, purpose: Purpose, secret: &[u8]) -> Result<Sealed, Reject> {
-        let about = purpose.about(customer);
-        let about: Vec<&[u8]> = about.iter().map(Vec::as_slice).collect();
-        self.world.vault().seal(&about, secret).map_err(|error| {
-            tracing::error!(%error, "a secret can't be sealed");
+    /// Seals a secret, on a thread that may wait for the disk.
+    async fn seal(&self, customer: &Customer, purpose: Purpose, secret: Vec<u8>) -> Result<Sealed, Reject> {
+        let (about, world) = (purpose.about(customer), Arc::clone(&self.world));
+        let sealed = tokio::task::spawn_blocking(move || {
+            let about: Vec<&[u8]> = about.iter().map(Vec::as_slice).collect();
+            world.vault().seal(&about, &secret).map_err(|error| error.to_string())
+        });
+        sealed.await.map_err(|error| error.to_string()).and_then(|sealed| sealed).map_err(|error| {
+            tracing::error!(error, "a secret can't be sealed");
             Reject::Internal
         })
+    }
+
+    /// Destroys what was sealed in vain.
+    async fn destroy(&self, sealed: Sealed) {
+        let world = Arc::clone(&self.world);
+        let destroyed = tokio::task::spawn_blocking(move || world.vault().destroy(&sealed));
+        if let Err(error) = destroyed.await {
+            tracing::error!(%error, "a secret that nobody has stays in the vault until a start");
+        }
     }
 }
 
@@ -244,16 +249,4 @@ impl Purpose {
         let (user, epoch) = (customer.user().0.to_be_bytes(), customer.epoch().to_be_bytes());
         [label.into_bytes(), user.to_vec(), epoch.to_vec()]
     }
-}
-
-/// A known wallet, as it is named once more: nothing of it is made anew.
-fn wallet_again(known: &ManagedWallet) -> NewWallet {
-    let ManagedWallet { kind, eoa, safe, chain, .. } = known.clone();
-    NewWallet { kind, eoa, safe, chain, sealed: None, proof: Proof::Wallet(eoa) }
-}
-
-/// When what signs for a wallet ends.
-#[must_use]
-pub fn signed_until(wallet: &WalletNow) -> Timestamp {
-    wallet.wallet.signed_until
 }

@@ -19,8 +19,6 @@ pub struct Wish {
     pub client_order_id: Option<String>,
     /// What its wallet signed, if it came signed.
     pub signed: Option<Box<Signed>>,
-    /// What is set aside for a builder's fee.
-    pub fee: Option<Box<FeeHold>>,
 }
 
 /// What became of a wish.
@@ -62,9 +60,19 @@ impl Service {
     /// # Errors
     /// The exchange's [`Reject`].
     pub async fn place(&self, permit: &MayTrade, wish: Wish) -> Result<Placed, Reject> {
+        self.place_holding(permit, wish, None).await
+    }
+
+    /// The same with what its terms set aside for a builder's fee.
+    pub(super) async fn place_holding(
+        &self,
+        permit: &MayTrade,
+        wish: Wish,
+        fee: Option<Box<FeeHold>>,
+    ) -> Result<Placed, Reject> {
         self.may_place_any()?;
         self.may_place(&wish.order)?;
-        placed(self.world.command_in(permit.epoch(), command(permit, wish)).await?)
+        placed(self.world.command_in(permit.epoch(), command(permit, wish, fee)).await?)
     }
 
     /// Places several orders, one after the other. One refusal undoes no other.
@@ -82,7 +90,7 @@ impl Service {
             assert_eq!(first, permit.epoch(), "BUG: permits of two epochs");
             let refusal = self.may_place(&wish.order).err();
             if refusal.is_none() {
-                commands.push(command(&permit, wish));
+                commands.push(command(&permit, wish, None));
             }
             results.push(refusal);
         }
@@ -245,14 +253,14 @@ fn cancel(permit: &MayTrade, order: OrderId) -> Command {
     Command::Exchange { by: permit.by(), command }
 }
 
-fn command(permit: &MayTrade, wish: Wish) -> Command {
+fn command(permit: &MayTrade, wish: Wish, fee: Option<Box<FeeHold>>) -> Command {
     Command::Place {
         by: permit.by(),
         order: NewOrder { account: permit.account(), ..wish.order },
         claim: wish.claim,
         client_order_id: wish.client_order_id.map(String::into_boxed_str),
         signed: wish.signed,
-        fee: wish.fee,
+        fee,
     }
 }
 

@@ -121,7 +121,6 @@ impl Service {
             claim: Some(claim_of(digest.as_slice())),
             client_order_id: None,
             signed: Some(Box::new(signed)),
-            fee: None,
         };
         Ok(Checked { permit, wish, digest })
     }
@@ -253,7 +252,7 @@ impl Service {
             may_sell_dust: false,
             may_take_less: true,
             refuses_own: true,
-            whole_lots: false,
+            ..Terms::PLAIN
         }
     }
 

@@ -139,6 +139,8 @@ pub struct Terms {
     pub refuses_own: bool,
     /// Whether a size that is no whole number of lots is refused, and not cut to one.
     pub whole_lots: bool,
+    /// What its account sets aside with it for a fee of somebody else's, in micro-dollars; 0 for none.
+    pub set_aside: Usd,
 }
 
 impl Terms {
@@ -151,6 +153,7 @@ impl Terms {
         may_take_less: false,
         refuses_own: false,
         whole_lots: false,
+        set_aside: Usd::ZERO,
     };
 }
 

@@ -49,6 +49,9 @@ pub enum FeeFailure {
     /// The order names another payer.
     #[error("payer_address must equal fee_auth.payer")]
     OtherPayer,
+    /// Its payer is no wallet of whoever signed, or of whoever trades.
+    #[error("fee_auth.payer is not the wallet that trades")]
+    NotTheirs,
     /// Its moment is over.
     #[error("fee_auth.deadline has passed")]
     Late,

@@ -4,6 +4,7 @@
 use super::record::Record;
 use super::state::State;
 use super::tape::{self, Disk, Reader, TapeError, Watermark};
+use super::vault::Vault;
 use crate::types::Sequence;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
@@ -102,6 +103,7 @@ pub(super) struct Follower {
     pub(super) reader: Reader,
     pub(super) watermark: Arc<Watermark>,
     pub(super) disk: Arc<dyn Disk>,
+    pub(super) vault: Arc<Vault>,
     pub(super) wants: Receiver<WantDigest>,
     /// Where the newest checkpoint is told, so that old segments can go.
     pub(super) covered: Sender<Sequence>,
@@ -119,7 +121,7 @@ impl Follower {
         loop {
             while let Some(records) = self.reader.read()? {
                 for record in &records {
-                    replay(&mut self.state, record)?;
+                    self.follow(record)?;
                 }
                 if self.sequence().0 >= self.last_checkpoint.map_or(0, |last| last.0) + EVERY {
                     self.checkpoint();
@@ -145,11 +147,23 @@ impl Follower {
         }
         while let Some(records) = self.reader.read()? {
             for record in &records {
-                replay(&mut self.state, record)?;
+                self.follow(record)?;
             }
         }
         if Some(self.sequence()) > self.last_checkpoint {
             self.checkpoint();
+        }
+        Ok(())
+    }
+
+    /// Does again what a record did. Secrets that nobody has any more are destroyed, whatever it was that ended them:
+    /// this thread may wait for the disk.
+    fn follow(&mut self, record: &Record) -> Result<(), ReplayError> {
+        let before = Arc::clone(self.state.customers());
+        replay(&mut self.state, record)?;
+        let after = self.state.customers();
+        if !Arc::ptr_eq(&before, after) {
+            self.vault.destroy_all_but(before.sealed(), after.sealed());
         }
         Ok(())
     }

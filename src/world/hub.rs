@@ -373,6 +373,7 @@ impl Mirror {
             | Event::Pooled { .. }
             | Event::Surrendered { .. }
             | Event::Held { .. }
+            | Event::Released { .. }
             | Event::HeldPaid { .. } => {}
         }
     }
@@ -426,6 +427,7 @@ impl Mirror {
             | Event::Surrendered { .. }
             | Event::TicksRefined { .. }
             | Event::Held { .. }
+            | Event::Released { .. }
             | Event::HeldPaid { .. } => return,
         };
         if let Some(user) = self.owners.get(&account) {

@@ -25,8 +25,9 @@ pub enum Authority {
         key: KeyId,
         /// Whom it speaks for: its own user, or an end user of that.
         customer: UserId,
-        /// The venue whose link to the customer must still be there; none if the credentials came with the request.
-        linked: Option<Venue>,
+        /// The venue whose link to the customer must still denote this account; none if the credentials came with the
+        /// request.
+        linked: Option<(Venue, AccountId)>,
     },
     /// The world itself: house agents, due moments, an administrator.
     System,

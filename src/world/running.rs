@@ -206,6 +206,7 @@ impl World {
             state: copy,
             watermark: Arc::clone(&self.watermark),
             disk: Arc::clone(disk),
+            vault: Arc::clone(&self.places.vault),
             wants,
             covered,
             keeps_checkpoints: !in_memory,
@@ -464,7 +465,7 @@ impl Mailbox {
 struct Places {
     disk: Arc<dyn Disk>,
     ledger: PathBuf,
-    vault: Vault,
+    vault: Arc<Vault>,
     /// Locked as long as the world runs.
     _lock: Option<std::fs::File>,
     /// A ledger without a tape on disk is gone with the world.
@@ -479,7 +480,7 @@ impl Places {
         };
         let given = options.master_key.as_deref();
         if in_memory {
-            let vault = Vault::passing(given)?;
+            let vault = Arc::new(Vault::passing(given)?);
             return Self::on(Arc::new(MemoryDisk::default()), vault)
                 .map_err(io(Path::new("a temporary directory")));
         }
@@ -489,12 +490,12 @@ impl Places {
         let lock = std::fs::File::create(&path).map_err(io(&path))?;
         lock.try_lock().map_err(|_| StartError::InUse(options.data.display().to_string()))?;
         let ledger = options.data.join("ledger.sqlite");
-        let vault = Vault::open(&options.data, given)?;
+        let vault = Arc::new(Vault::open(&options.data, given)?);
         Ok(Self { disk: Arc::new(disk), ledger, vault, _lock: Some(lock), _temporary: None })
     }
 
     /// A tape on a disk that is no directory; the ledger lies in one of its own, which ends with the world.
-    fn on(disk: Arc<dyn Disk>, vault: Vault) -> std::io::Result<Self> {
+    fn on(disk: Arc<dyn Disk>, vault: Arc<Vault>) -> std::io::Result<Self> {
         let temporary = tempfile::Builder::new().prefix("papertape-").tempdir()?;
         let ledger = temporary.path().join("ledger.sqlite");
         Ok(Self { disk, ledger, vault, _lock: None, _temporary: Some(temporary) })

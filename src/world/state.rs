@@ -6,8 +6,10 @@
 mod claims;
 mod customers;
 mod daily;
+mod entrusted;
 mod fees;
 mod people;
+mod placing;
 mod wallets;
 
 pub use customers::{
@@ -16,8 +18,8 @@ pub use customers::{
 pub use fees::FeeHold;
 pub use wallets::{Wallet, WalletCommand, Wallets};
 
-use super::record::{Beat, Claim, Command, Note, Receipt, Roll, Signed};
-use super::scenario::{Genesis, Opening, Purse, Series, SystemAccounts, house_order};
+use super::record::{Beat, Claim, Command, Note, Receipt, Roll};
+use super::scenario::{Genesis, Opening, Series, SystemAccounts, house_order};
 use crate::exchange::{self, Event, Exchange};
 use crate::identity::Identity;
 use crate::types::{
@@ -25,8 +27,10 @@ use crate::types::{
 };
 use claims::Claims;
 use daily::DailyOrders;
+use entrusted::Entrusted;
 use fees::Fees;
 use people::Done;
+use placing::Placing;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -66,6 +70,8 @@ struct About {
     daily: DailyOrders,
     /// What is set aside for builders' fees.
     fees: Fees,
+    /// Open orders of builders' end users.
+    entrusted: Entrusted,
 }
 
 /// A state in canonical form.
@@ -115,6 +121,7 @@ impl State {
                 claims: Claims::default(),
                 daily: DailyOrders::default(),
                 fees: Fees::default(),
+                entrusted: Entrusted::default(),
             },
         }
     }
@@ -135,6 +142,7 @@ impl State {
         match self.carry_out(at, command, events, notes) {
             Ok(Receipt::Replayed(order)) => Ok(Receipt::Replayed(order)),
             Ok(receipt) => {
+                self.about.entrusted.forget_closed(&events[had_events..]);
                 self.settle_fees(at, had_events, events);
                 self.about.at = at;
                 self.about.shown = self.about.shown.max(at);
@@ -158,30 +166,8 @@ impl State {
         match command {
             Command::Begin(genesis) => self.begin(at, genesis, events, notes),
             Command::Place { by, order, claim, client_order_id: _, signed, fee } => {
-                let tier = self.vouch_trade(*by, at)?;
-                let user = self.exchange.account(order.account).ok_or(Reject::AccountNotFound)?.user;
-                // What a wallet signed is placed once, ever.
-                let young_at = signed.is_none().then_some(at);
-                if let Some(claim) = claim
-                    && let Some(earlier) = self.about.claims.find(user, claim, young_at)?
-                {
-                    return Ok(Receipt::Replayed(earlier));
-                }
-                self.wallets.must_trade(order.account)?;
-                self.must_be_nobodys(order.account, signed.as_deref())?;
-                let is_counted = self.has_an_order_left(tier, user, at)?;
-                let receipt = self.place(at, order, fee.as_deref(), events)?;
-                if is_counted {
-                    self.about.daily.count(user, at);
-                }
-                let maker = signed.as_ref().map(|signed| signed.maker);
-                if let Some(maker) = maker.filter(|maker| self.wallets.face(order.account) != Some(*maker)) {
-                    Arc::make_mut(&mut self.wallets).show(order.account, maker);
-                }
-                if let (Some(claim), exchange::Receipt::Placed { order, .. }) = (claim, receipt) {
-                    self.about.claims.remember(user, claim, order, at);
-                }
-                Ok(Receipt::Exchange(receipt))
+                let (claim, signed, fee) = (claim.as_ref(), signed.as_deref(), fee.as_deref());
+                self.place(at, *by, &Placing { order, claim, signed, fee }, events)
             }
             Command::Exchange { by, command } => {
                 self.vouch_trade(*by, at)?;
@@ -221,15 +207,6 @@ impl State {
             }
             Command::Wallet { by, command } => self.change_wallet(at, *by, command, Done { events, notes }),
         }
-    }
-
-    /// Whoever signs with the very address of a pot, or one that it is derived from, has it for its own from then on: no
-    /// other signer may show orders under it.
-    fn must_be_nobodys(&self, account: AccountId, signed: Option<&Signed>) -> Result<(), Reject> {
-        let Some(Signed { maker, .. }) = signed else { return Ok(()) };
-        let is_pot = self.wallets.whose(account).is_some_and(|(_, purse)| purse == Purse::Pot(*maker));
-        let is_taken = is_pot && self.identity.by_wallet(*maker).is_some();
-        if is_taken { Err(Reject::BadSignature) } else { Ok(()) }
     }
 
     /// Until when a beat arms the switch. One that names the one before must name the last one, and is known from it by
@@ -297,6 +274,7 @@ impl State {
             claims: Claims::default(),
             daily: DailyOrders::default(),
             fees: Fees::default(),
+            entrusted: Entrusted::default(),
         };
         notes.push(Note::Began { epoch });
         Ok(Receipt::Done)

@@ -1,5 +1,6 @@
 //! Random commands: mostly sensible ones, so that books fill and trade, and some that must be refused.
 
+use super::customers;
 use super::disk::Random;
 use papertape::exchange::{self, Half, Market};
 use papertape::identity::{
@@ -10,7 +11,7 @@ use papertape::types::{
     Size, Terms, TimeInForce, Timestamp, Usd, UserId, Venue,
 };
 use papertape::world::scenario::Purse;
-use papertape::world::{Authority, Beat, Claim, Command, Signed, State, WalletCommand};
+use papertape::world::{Authority, Beat, Claim, Command, FeeHold, Signed, State, WalletCommand};
 
 /// Few markets, so that orders meet.
 const MARKETS: usize = 5;
@@ -30,7 +31,8 @@ impl Chooser<'_> {
             760..775 => self.heartbeat(),
             775..790 => self.about_people(),
             790..800 => self.about_wallets(),
-            800..930 => self.about_accounts(),
+            800..815 => customers::command(self),
+            815..930 => self.about_accounts(),
             930..960 => self.about_markets(),
             960..970 => Command::PauseClock,
             970..985 => Command::ResumeClock,
@@ -45,8 +47,9 @@ impl Chooser<'_> {
         Command::Exchange { by: Authority::System, command }
     }
 
-    fn by(&mut self) -> Authority {
-        match self.random.below(5) {
+    pub(crate) fn by(&mut self) -> Authority {
+        match self.random.below(6) {
+            5 => customers::authority(self),
             0 => Authority::Key(KeyId(1)),
             1 => Authority::Key(KeyId(2)),
             // The third key has expired, and there is no fourth.
@@ -115,7 +118,7 @@ impl Chooser<'_> {
         }
     }
 
-    fn number(&mut self, limit: i64) -> i64 {
+    pub(crate) fn number(&mut self, limit: i64) -> i64 {
         i64::try_from(self.random.below(u64::try_from(limit).expect("positive"))).expect("it fits")
     }
 
@@ -129,7 +132,7 @@ impl Chooser<'_> {
     }
 
     fn place(&mut self) -> Command {
-        let order = self.order();
+        let mut order = self.order();
         // Few keys, so that they come again: with the same body, and now and then with another.
         let claim = self.random.chance(400).then(|| {
             let key = u8::try_from(self.random.below(40)).expect("small");
@@ -147,7 +150,22 @@ impl Chooser<'_> {
                 shares: Shares::from_whole(1),
             })
         });
-        Command::Place { by: self.by(), order, claim, client_order_id, signed, fee: None }
+        let fee = self.random.chance(150).then(|| Box::new(self.fee()));
+        if fee.is_some() {
+            order.terms.set_aside = Usd::from_micros(self.number(3_000_000));
+        }
+        Command::Place { by: self.by(), order, claim, client_order_id, signed, fee }
+    }
+
+    /// Few ids, so that one comes again, and few payees.
+    fn fee(&mut self) -> FeeHold {
+        let byte = u8::try_from(self.random.below(200)).expect("small");
+        FeeHold {
+            id: [byte; 32],
+            until: self.now.plus_millis(self.number(3_600_000)),
+            payee: self.random.chance(500).then(|| Address::repeat_byte(byte % 6)),
+            share_bps: [0, 2_000, 10_000][self.random.index(3)],
+        }
     }
 
     fn cancel(&mut self) -> Command {
@@ -199,11 +217,11 @@ impl Chooser<'_> {
     }
 
     /// Few users, so that one has several keys.
-    fn user(&mut self) -> UserId {
+    pub(crate) fn user(&mut self) -> UserId {
         UserId(u32::try_from(1 + self.random.below(6)).expect("small"))
     }
 
-    fn print(&mut self) -> Print {
+    pub(crate) fn print(&mut self) -> Print {
         let number = self.random.below(u64::MAX);
         let mut hash = [0; 32];
         hash[..8].copy_from_slice(&number.to_le_bytes());

@@ -9,6 +9,7 @@
 //! `SEEDS=200 cargo test --test simulation` runs two hundred; `SEED=81723` repeats one.
 
 mod commands;
+mod customers;
 mod disk;
 mod history;
 mod machine;

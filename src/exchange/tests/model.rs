@@ -116,6 +116,11 @@ impl Model {
         };
         let hold = foreseen.rests * i128::from(order.limit.ten_thousandths()) / DOLLAR;
         foreseen.needs = if order.side == Side::Buy { paid + fees + hold } else { fees - paid };
+        let set_aside = i128::from(order.terms.set_aside.micros());
+        if set_aside > 0 {
+            // No sale pays for what is set aside with it.
+            foreseen.needs = foreseen.needs.max(0) + set_aside;
+        }
         foreseen.sells = if order.side == Side::Sell { taken + wanted(taken, paid, 1) } else { 0 };
         let fails = !full && order.tif == TimeInForce::Fok;
         let is_market = order.kind == OrderKind::Market;
@@ -188,6 +193,10 @@ impl Balances {
             Event::Held { account, amount } => {
                 *self.cash.entry(*account).or_default() -= amount.micros();
                 *self.held.entry(*account).or_default() += amount.micros();
+            }
+            Event::Released { account, amount } => {
+                *self.cash.entry(*account).or_default() += amount.micros();
+                *self.held.entry(*account).or_default() -= amount.micros();
             }
             Event::HeldPaid { account, amount, share } => {
                 *self.held.entry(*account).or_default() -= amount.micros();

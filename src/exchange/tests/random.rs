@@ -74,9 +74,10 @@ fn tif() -> impl Strategy<Value = TimeInForce> {
 fn order() -> impl Strategy<Value = NewOrder> {
     let side = prop_oneof![2 => Just(Side::Buy), 1 => Just(Side::Sell)];
     let kind = prop_oneof![4 => Just(OrderKind::Limit), 1 => Just(OrderKind::Market)];
-    let how = (side, kind, tif(), prop::bool::weighted(0.1), any::<bool>());
+    let fee = prop_oneof![9 => Just(0), 1 => -10_i64..3_000_000];
+    let how = (side, kind, tif(), prop::bool::weighted(0.1), any::<bool>(), fee);
     (account(), market(), outcome(), size(), price(), how).prop_map(
-        |(account, market, outcome, size, limit, (side, kind, tif, post_only, may_sell_dust))| {
+        |(account, market, outcome, size, limit, (side, kind, tif, post_only, may_sell_dust, set_aside))| {
             // A market order that may wait, and dollars for anything but a market buy, are refused before
             // anything of interest happens; most are made to mean something.
             let dollars = matches!(size, Size::Dollars(_));
@@ -84,8 +85,9 @@ fn order() -> impl Strategy<Value = NewOrder> {
             let side = if dollars { Side::Buy } else { side };
             let tif =
                 if kind == OrderKind::Market && tif == TimeInForce::Gtc { TimeInForce::Ioc } else { tif };
-            let terms =
-                Terms { notional_min: Usd::from_dollars(1), gtd_lead_ms: 5, may_sell_dust, ..Terms::PLAIN };
+            let set_aside = Usd::from_micros(set_aside);
+            let notional_min = Usd::from_dollars(1);
+            let terms = Terms { notional_min, gtd_lead_ms: 5, may_sell_dust, set_aside, ..Terms::PLAIN };
             NewOrder { account, market, outcome, side, kind, size, limit, tif, post_only, terms }
         },
     )
@@ -115,7 +117,6 @@ fn about_accounts() -> impl Strategy<Value = Command> {
             Command::ResetAccount { account, cash: Usd::from_micros(cash), house }
         }),
         1 => purse,
-        2 => (account(), usd()).prop_map(|(account, amount)| Command::Hold { account, amount }),
         1 => (account(), usd()).prop_map(|(account, amount)| Command::Release { account, amount }),
         2 => (account(), usd(), proptest::option::of((account(), usd())))
             .prop_map(|(account, amount, share)| Command::PayHeld { account, amount, share }),
@@ -315,6 +316,9 @@ impl Trial {
                     prop_assert_eq!((*order, *remaining), (id, resting));
                 }
                 Event::Placed(placed) => prop_assert_eq!(placed.order, id),
+                Event::Held { account, amount } => {
+                    prop_assert_eq!((*account, *amount), (order.account, order.terms.set_aside));
+                }
                 Event::TicksRefined { from, to, .. } => prop_assert!(to < from),
                 Event::AccountOpened { .. }
                 | Event::Granted { .. }
@@ -324,7 +328,7 @@ impl Trial {
                 | Event::Settled(_)
                 | Event::Converted { .. }
                 | Event::Pooled { .. }
-                | Event::Held { .. }
+                | Event::Released { .. }
                 | Event::HeldPaid { .. }
                 | Event::Surrendered { .. } => prop_assert!(false, "{:?} has no place here", event),
             }

@@ -321,6 +321,9 @@ fn said(command: &Command, event: &Event) -> Option<String> {
             Some(format!("{} {} for ${cash}", name(yes.account), yes.shares.plain()))
         }
         Event::Held { account, amount } => Some(format!("{} sets ${} aside", name(*account), amount.plain())),
+        Event::Released { account, amount } => {
+            Some(format!("{} gets ${} back", name(*account), amount.plain()))
+        }
         Event::HeldPaid { account, amount, share } => {
             let part = share.map(|(to, part)| format!(", ${} of it to {}", part.plain(), name(to)));
             Some(format!("{} pays ${}{}", name(*account), amount.plain(), part.unwrap_or_default()))

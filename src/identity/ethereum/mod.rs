@@ -20,7 +20,7 @@ pub use self::hmac::{sign_request, verifies};
 pub use self::login::{CHAINS, Login, recover_login};
 pub use self::order::{Form, Generation, Recovered, SignedOrder, digest_of, recover, struct_hash};
 
-/// The chain that everybody uses, tried first.
-const POLYGON: u64 = 137;
+/// The number of the chain that everybody uses, Polygon's. It is tried first.
+pub const POLYGON: u64 = 137;
 /// Its test network.
 const AMOY: u64 = 80_002;

@@ -51,7 +51,7 @@ fn user(view: &EndUserView) -> Value {
         "wallet": view.wallet.as_ref().map(wallet),
         "fee_escrow_enabled": view.escrow.is_some(),
         "fee_bps": view.escrow.as_ref().map(|escrow| escrow.fee_bps),
-        "affiliate_address": view.escrow.as_ref().and_then(|escrow| escrow.affiliate.clone()),
+        "affiliate_address": view.escrow.as_ref().and_then(|escrow| escrow.affiliate).map(address),
     })
 }
 
@@ -197,6 +197,6 @@ async fn get_escrow(call: Call<Builder>) -> Answer {
         "treasury_address": address(TREASURY),
         "affiliate_fee_bps": figures.map_or(2_000, |escrow| escrow.affiliate_bps),
         "fee_bps": figures.map(|escrow| escrow.fee_bps),
-        "affiliate_address": figures.and_then(|escrow| escrow.affiliate.clone()),
+        "affiliate_address": figures.and_then(|escrow| escrow.affiliate).map(address),
     })))
 }

@@ -11,6 +11,7 @@ use crate::http::Endpoint;
 use crate::service::Service;
 use crate::service::credentials::Given;
 use crate::service::customers::Customer;
+use crate::service::ethereum::POLYGON;
 use crate::service::onboarding::{Onboarded, Step, WalletWish};
 use crate::types::{Address, Venue};
 use actix_web::http::Method;
@@ -91,7 +92,6 @@ fn step_name(step: Step) -> &'static str {
 }
 
 fn wallet_wish(body: &Body) -> Result<WalletWish, Failure> {
-    const POLYGON: u32 = 137;
     let named = body.text("eoa_address")?;
     match (body.text("wallet_type")?, named) {
         (None | Some("eoa"), None) => Ok(WalletWish::Eoa),
@@ -100,7 +100,7 @@ fn wallet_wish(body: &Body) -> Result<WalletWish, Failure> {
         }
         (Some("safe"), None) => Err(Failure::missing("eoa_address is required with wallet_type safe")),
         (Some("safe"), Some(named)) => {
-            let chain = body.whole("chain_id")?.map_or(Ok(POLYGON), u32::try_from);
+            let chain = body.whole("chain_id")?.map_or(Ok(POLYGON), u64::try_from);
             let chain = chain.map_err(|_| Failure::bad_request("chain_id is not a chain's number"))?;
             Ok(WalletWish::Safe(read_address(named)?, chain))
         }

@@ -37,10 +37,6 @@ async fn post_order(call: Call<Asker>) -> Answer {
     let permit = service.may_trade_venue(customer, venue, given.as_ref()).await?;
     let chosen = market_of(&service.catalog(), venue, &asked.market_id)?;
     let outcome = outcome_of(&chosen.spec, Some(&asked.outcome))?;
-    let fee = match service.collects_fees(customer, venue)? {
-        Some(escrow) => Some(service.fee_on(&escrow, asked.fee()?.as_ref())?),
-        None => None,
-    };
     let order = NewOrder {
         // The permit's, once it is placed.
         account: AccountId::default(),
@@ -54,10 +50,9 @@ async fn post_order(call: Call<Asker>) -> Answer {
         post_only: false,
         terms: TERMS,
     };
-    let wish = Wish { order, claim: None, client_order_id: None, signed: None, fee };
-    let Placed::New(ExchangeReceipt::Placed { order, filled, closed, at, .. }) =
-        service.place(&permit, wish).await?
-    else {
+    let wish = Wish { order, claim: None, client_order_id: None, signed: None };
+    let placed = service.place_for((customer, &permit), venue, wish, || asked.fee()).await?;
+    let Placed::New(ExchangeReceipt::Placed { order, filled, closed, at, .. }) = placed else {
         return Err(Reject::Internal.into());
     };
     let shown = Shown {

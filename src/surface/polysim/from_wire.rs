@@ -189,7 +189,7 @@ fn parsed(
     };
     let shown = client_order_id.clone().or_else(|| header.map(str::to_owned));
     Parsed {
-        wish: Wish { order, claim, client_order_id, signed: None, fee: None },
+        wish: Wish { order, claim, client_order_id, signed: None },
         spec,
         wallet: None,
         client_order_id: shown,

@@ -267,11 +267,8 @@ impl Projector {
                 self.moved(db, step, from, ClosedBy::Reset)?;
                 self.moved(db, step, to, ClosedBy::Trade)?;
             }
-            Event::Held { account, amount } => {
-                self.cash(db, step, *account, -*amount)?;
-                let lines = [(Book::Purse, account.0, -*amount), (Book::Escrow, account.0, *amount)];
-                self.post(step, Cause::Escrow, 0, &lines);
-            }
+            Event::Held { account, amount } => self.set_aside(db, step, *account, *amount)?,
+            Event::Released { account, amount } => self.set_aside(db, step, *account, -*amount)?,
             Event::HeldPaid { account, amount, share } => {
                 self.fee_paid(db, step, (*account, *amount), *share)?;
             }
@@ -442,6 +439,20 @@ impl Projector {
         purse.cash += amount;
         let cash = purse.cash;
         self.purse_hours.insert((account, step.hour()), cash);
+        Ok(())
+    }
+
+    /// Cash was set aside, or given back if negative.
+    fn set_aside(
+        &mut self,
+        db: &Connection,
+        step: Step,
+        account: AccountId,
+        amount: Usd,
+    ) -> rusqlite::Result<()> {
+        self.cash(db, step, account, -amount)?;
+        let lines = [(Book::Purse, account.0, -amount), (Book::Escrow, account.0, amount)];
+        self.post(step, Cause::Escrow, 0, &lines);
         Ok(())
     }
 

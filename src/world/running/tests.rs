@@ -44,7 +44,7 @@ fn start(disk: &Arc<SimDisk>) -> World {
         tape_keep: 0,
     };
     let vault = Vault::passing(None).expect("random bytes");
-    let places = Places::on(disk.shared(), vault).expect("a temporary directory");
+    let places = Places::on(disk.shared(), Arc::new(vault)).expect("a temporary directory");
     World::start_on(places, false, options).expect("the disk works")
 }
 

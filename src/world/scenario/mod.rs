@@ -21,7 +21,7 @@ use crate::exchange::Limits;
 use crate::identity::{
     AddressRules, Builder, Cohort, CustomerRules, CustomerTiers, Escrow, Gates, Tier, TierRules, Tiers,
 };
-use crate::types::{DAY_MS, Timestamp, Usd, parse_scaled};
+use crate::types::{Address, DAY_MS, Timestamp, Usd, parse_scaled};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -187,7 +187,7 @@ struct EscrowRules {
     fee_bps: u32,
     fee_min: Dollars,
     affiliate_bps: u32,
-    affiliate: Option<String>,
+    affiliate: Option<Address>,
 }
 
 impl BuilderRules {
@@ -196,7 +196,7 @@ impl BuilderRules {
             fee_bps: rules.fee_bps,
             fee_min: rules.fee_min.0,
             affiliate_bps: rules.affiliate_bps,
-            affiliate: rules.affiliate.clone(),
+            affiliate: rules.affiliate,
         });
         Builder { qps_pool: self.qps_pool, escrow }
     }

@@ -52,7 +52,7 @@ pub struct ManagedWallet {
     /// The contract's.
     pub safe: Option<Address>,
     /// The chain's number.
-    pub chain: u32,
+    pub chain: u64,
     /// When it was made.
     pub created_at: Timestamp,
     /// Until when it is signed for.
@@ -73,7 +73,7 @@ pub struct NewWallet {
     /// The contract's.
     pub safe: Option<Address>,
     /// The chain's number.
-    pub chain: u32,
+    pub chain: u64,
     /// Its private key, sealed, if this server made it.
     pub sealed: Option<Sealed>,
     /// What selects its account.
@@ -93,15 +93,13 @@ pub struct Link {
     pub sealed: Option<Sealed>,
 }
 
-/// What may be asked about what customers trade with.
+/// What a customer may ask about what it trades with. Whom it is about, whoever vouches says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CustomerCommand {
     /// The account that a proof selects; with opening cash if nobody had it before.
     Select(Proof),
     /// Trade a venue with credentials of its own from now on.
     Link {
-        /// Who.
-        customer: UserId,
         /// Which venue.
         venue: Venue,
         /// What they denote.
@@ -111,13 +109,10 @@ pub enum CustomerCommand {
         /// What was given, sealed.
         sealed: Option<Sealed>,
     },
-    /// Trade Polymarket with a wallet that was made for it.
-    Manage {
-        /// Who.
-        customer: UserId,
-        /// Which wallet, if it has none.
-        wallet: NewWallet,
-    },
+    /// Trade Polymarket with a wallet that was made for it; if it has one already, as [`CustomerCommand::Renew`].
+    Manage(NewWallet),
+    /// Trade Polymarket with the wallet that was made for it before, which is signed for anew.
+    Renew,
 }
 
 /// One change of what customers trade with.
@@ -185,19 +180,6 @@ impl Customers {
         links.chain(self.wallets.values().filter_map(|wallet| wallet.sealed.as_ref()))
     }
 
-    /// Everything of a customer's that is sealed.
-    pub fn sealed_of(&self, customer: UserId) -> impl Iterator<Item = &Sealed> {
-        let links = Venue::ALL.into_iter().filter_map(move |venue| self.link(customer, venue));
-        let links = links.filter_map(|link| link.sealed.as_ref());
-        links.chain(self.wallet(customer).and_then(|wallet| wallet.sealed.as_ref()))
-    }
-
-    /// The accounts that a customer's links trade on.
-    fn accounts(&self, customer: UserId) -> Vec<AccountId> {
-        let links = Venue::ALL.into_iter().filter_map(|venue| self.link(customer, venue));
-        links.filter(|link| link.trades).map(|link| link.account).collect()
-    }
-
     fn take_in(&mut self, event: &CustomerEvent) {
         match event {
             CustomerEvent::Linked(customer, venue, link) => {
@@ -229,29 +211,36 @@ impl State {
         mut done: Done<'_>,
     ) -> Result<Receipt, Reject> {
         self.vouch(by, at)?;
+        let Authority::Customer { customer, .. } = by else { return Err(Reject::UserNotFound) };
         match command {
             CustomerCommand::Select(proof) => self.select(at, proof, &mut done).map(Receipt::Selected),
-            CustomerCommand::Link { customer, venue, proof, trades, sealed } => {
-                self.must_be_in_use(*customer)?;
+            CustomerCommand::Link { venue, proof, trades, sealed } => {
+                self.must_be_in_use(customer)?;
+                if proof.venue() != *venue {
+                    return Err(Reject::ExchangeRefused(*venue));
+                }
                 let account = self.select(at, proof, &mut done)?;
                 let link = Link { account, trades: *trades, is_managed: false, sealed: sealed.clone() };
-                self.note_customer(CustomerEvent::Linked(*customer, *venue, link), &mut done);
+                self.note_customer(CustomerEvent::Linked(customer, *venue, link), &mut done);
                 Ok(Receipt::Selected(account))
             }
-            CustomerCommand::Manage { customer, wallet } => self.manage(at, *customer, wallet, &mut done),
+            CustomerCommand::Manage(new) => self.manage(at, customer, Some(new), &mut done),
+            CustomerCommand::Renew => self.manage(at, customer, None, &mut done),
         }
     }
 
-    /// One that was deactivated is made anew first.
+    /// One that was deactivated is made anew first: until then it has nothing.
     fn must_be_in_use(&self, customer: UserId) -> Result<(), Reject> {
-        self.identity.user(customer).map(drop).ok_or(Reject::UserNotFound)
+        let user = self.identity.user(customer).ok_or(Reject::UserNotFound)?;
+        let is_over = user.end_user.as_deref().is_some_and(|end_user| !end_user.active);
+        if is_over { Err(Reject::UserNotFound) } else { Ok(()) }
     }
 
     fn manage(
         &mut self,
         at: Timestamp,
         customer: UserId,
-        new: &NewWallet,
+        new: Option<&NewWallet>,
         done: &mut Done<'_>,
     ) -> Result<Receipt, Reject> {
         self.must_be_in_use(customer)?;
@@ -259,6 +248,7 @@ impl State {
         let wallet = if let Some(known) = self.customers.wallet(customer) {
             ManagedWallet { signed_until, ..known.clone() }
         } else {
+            let new = new.ok_or(Reject::WalletNotFound)?;
             let account = self.select(at, &new.proof, done)?;
             let NewWallet { kind, eoa, safe, chain, sealed, proof: _ } = new.clone();
             ManagedWallet { kind, eoa, safe, chain, created_at: at, signed_until, sealed, account }
@@ -275,17 +265,26 @@ impl State {
         done.notes.push(Note::Customer(Box::new(event)));
     }
 
-    /// The orders that a customer's links trade end, and the links with them.
+    /// The open orders of a customer end, and its links with them. Whoever else trades on the same accounts, because it
+    /// has the same credentials, keeps its own.
     pub(super) fn unlink(
         &mut self,
         at: Timestamp,
         customer: UserId,
         mut done: Done<'_>,
     ) -> Result<(), Reject> {
-        for account in self.customers.accounts(customer) {
+        for order in self.about.entrusted.of(customer) {
+            let slot = self.exchange.orders().find(order).expect("BUG: an open order that is over");
+            let account = self.exchange.orders().get(slot).account;
+            self.exchange.apply(at, &exchange::Command::Cancel { account, order }, done.events)?;
+        }
+        // A wallet that was made for it is nobody else's.
+        if let Some(account) = self.customers.wallet(customer).map(|wallet| wallet.account) {
             self.cancel_all(at, account, done.events)?;
         }
-        self.note_customer(CustomerEvent::Unlinked(customer), &mut done);
+        if self.customers.wallet(customer).is_some() || self.customers.venues(customer).next().is_some() {
+            self.note_customer(CustomerEvent::Unlinked(customer), &mut done);
+        }
         Ok(())
     }
 
@@ -387,3 +386,6 @@ fn purse_of(venue: Venue) -> Purse {
         Venue::Kalshi => Purse::Kalshi,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,22 +2,20 @@
 //! ends.
 
 use super::State;
-use crate::exchange::{self, Event};
+use crate::exchange::{self, Event, Exchange};
 use crate::types::{AccountId, Address, FeeFailure, NewOrder, OrderId, Reject, Shares, Size, Timestamp, Usd};
 use crate::world::scenario::Purse;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Ids of fees that are remembered: none may be used twice before its moment is over.
-const USED_MAX: usize = 100_000;
+/// Ids of one account's fees that are remembered: none may be used twice before its moment is over.
+const USED_MAX: usize = 10_000;
 
-/// What is set aside for a builder's fee on an order.
+/// What a builder's fee on an order is for. How much is set aside, the order's terms say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeeHold {
     /// Its id, which its payer signed.
     pub id: [u8; 32],
-    /// How much, in micro-dollars.
-    pub amount: Usd,
     /// Until when its payer lets it be taken.
     pub until: Timestamp,
     /// The wallet that gets a share of it.
@@ -42,7 +40,9 @@ struct Held {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fees {
     held: BTreeMap<OrderId, Held>,
-    used: BTreeMap<[u8; 32], Timestamp>,
+    used: BTreeSet<[u8; 32]>,
+    /// The same with their moments, the first to be over first, of every account that used them.
+    used_by: BTreeMap<AccountId, BTreeSet<(Timestamp, [u8; 32])>>,
 }
 
 impl Fees {
@@ -51,36 +51,56 @@ impl Fees {
         self.held.is_empty()
     }
 
+    /// Proves that what is set aside is what open orders' fees still need.
+    fn check(&self, exchange: &Exchange) -> Result<(), String> {
+        let mut needed: BTreeMap<AccountId, Usd> = BTreeMap::new();
+        for (order, held) in &self.held {
+            if exchange.orders().find(*order).is_none() {
+                return Err(format!("order {order} is over, its fee is not"));
+            }
+            *needed.entry(held.account).or_insert(Usd::ZERO) += held.total - held.paid;
+        }
+        let wrong = exchange
+            .accounts()
+            .iter()
+            .find(|account| account.escrow != needed.get(&account.id).copied().unwrap_or(Usd::ZERO));
+        wrong.map_or(Ok(()), |account| Err(format!("account {} has the wrong fees set aside", account.id)))
+    }
+
     /// Whether a fee may be taken at all.
-    pub(super) fn may_take(&self, fee: &FeeHold, at: Timestamp) -> Result<(), Reject> {
+    pub(super) fn may_take(&self, fee: &FeeHold, account: AccountId, at: Timestamp) -> Result<(), Reject> {
         if fee.until <= at {
             return Err(Reject::BadFee(FeeFailure::Late));
         }
-        if self.used.contains_key(&fee.id) {
+        if self.used.contains(&fee.id) {
             return Err(Reject::BadFee(FeeFailure::Used));
         }
-        let is_over = |until: &&Timestamp| **until <= at;
-        if self.used.len() >= USED_MAX && !self.used.values().any(|until| is_over(&until)) {
-            return Err(Reject::LimitReached(format!("{USED_MAX} fees at once")));
-        }
-        Ok(())
+        let is_full = self
+            .used_by
+            .get(&account)
+            .is_some_and(|own| own.len() >= USED_MAX && own.first().is_some_and(|(until, _)| *until > at));
+        if is_full { Err(Reject::LimitReached(format!("{USED_MAX} fees at once"))) } else { Ok(()) }
     }
 
     /// Binds a fee to the order that it was taken for.
     pub(super) fn bind(
         &mut self,
         fee: &FeeHold,
-        (order, account, size): (OrderId, AccountId, Shares),
+        id: OrderId,
+        (account, total, size): (AccountId, Usd, Shares),
         payee: Option<AccountId>,
         at: Timestamp,
     ) {
-        if self.used.len() >= USED_MAX {
-            self.used.retain(|_, until| *until > at);
+        let own = self.used_by.entry(account).or_default();
+        while let Some((_, over)) = own.first().copied().filter(|(until, _)| *until <= at) {
+            own.pop_first();
+            self.used.remove(&over);
         }
-        self.used.insert(fee.id, fee.until);
+        own.insert((fee.until, fee.id));
+        self.used.insert(fee.id);
         let share = payee.map(|payee| (payee, fee.share_bps));
         let (paid, filled) = (Usd::ZERO, Shares::ZERO);
-        self.held.insert(order, Held { account, total: fee.amount, paid, size, filled, share });
+        self.held.insert(id, Held { account, total, paid, size, filled, share });
     }
 
     /// What some events make due, in their order.
@@ -109,6 +129,7 @@ impl Fees {
                 | Event::Surrendered { .. }
                 | Event::TicksRefined { .. }
                 | Event::Held { .. }
+                | Event::Released { .. }
                 | Event::HeldPaid { .. } => {}
             }
         }
@@ -117,8 +138,23 @@ impl Fees {
 }
 
 impl State {
-    /// Places an order, with what is set aside for a builder's fee.
-    pub(super) fn place(
+    /// Proves that no money was made or lost ([`Exchange::check`]), that what is set aside for fees is what they still
+    /// need, and that end users' open orders are open.
+    ///
+    /// # Errors
+    /// The first difference, in words.
+    pub fn check(&self) -> Result<(), String> {
+        self.exchange.check()?;
+        self.about.fees.check(&self.exchange)?;
+        let is_over = |order: &OrderId| self.exchange.orders().find(*order).is_none();
+        match self.about.entrusted.orders().find(is_over) {
+            Some(order) => Err(format!("order {order} is over, but somebody's open one")),
+            None => Ok(()),
+        }
+    }
+
+    /// Places an order, and binds what it sets aside for a builder's fee to it.
+    pub(super) fn place_with_fee(
         &mut self,
         at: Timestamp,
         order: &NewOrder,
@@ -126,23 +162,24 @@ impl State {
         events: &mut Vec<Event>,
     ) -> Result<exchange::Receipt, Reject> {
         let place = exchange::Command::Place(*order);
-        let Some(fee) = fee else { return self.exchange.apply(at, &place, events) };
-        self.about.fees.may_take(fee, at)?;
-        let (account, amount) = (order.account, fee.amount);
-        self.exchange.apply(at, &exchange::Command::Hold { account, amount }, events)?;
-        let placed = self.exchange.apply(at, &place, events);
-        let (Ok(exchange::Receipt::Placed { order: id, .. }), Size::Shares(size)) =
-            (placed.clone(), order.size)
-        else {
-            // As if it had never been held: what was told of it goes with the refusal.
-            let release = exchange::Command::Release { account, amount };
-            self.exchange.apply(at, &release, events).expect("BUG: what was just held is there");
-            return placed;
+        let fee = match (fee, order.terms.set_aside.is_zero()) {
+            (None, true) => return self.exchange.apply(at, &place, events),
+            (Some(fee), false) => fee,
+            // Nobody would ever get it, or nothing is to be got.
+            (None, false) | (Some(_), true) => return Err(Reject::InvalidQuantity),
+        };
+        // What part of an order has filled is known of shares alone.
+        let Size::Shares(size) = order.size else { return Err(Reject::Unsupported) };
+        self.about.fees.may_take(fee, order.account, at)?;
+        let placed = self.exchange.apply(at, &place, events)?;
+        let exchange::Receipt::Placed { order: id, .. } = placed else {
+            unreachable!("BUG: an order was placed, which gave {placed:?}")
         };
         let payee = fee.payee.and_then(|address| self.identity.by_wallet(address));
         let payee = payee.and_then(|user| self.wallets.get(user, Purse::Polymarket)).map(|own| own.account);
-        self.about.fees.bind(fee, (id, account, size), payee, at);
-        placed
+        let held = (order.account, order.terms.set_aside, size);
+        self.about.fees.bind(fee, id, held, payee, at);
+        Ok(placed)
     }
 
     /// Pays, or gives back, what the events of a command made due of builders' fees.
@@ -217,11 +254,33 @@ mod tests {
     fn a_fee_is_taken_once_and_in_time() {
         let mut fees = Fees::default();
         let at = Timestamp::from_seconds;
-        let fee =
-            FeeHold { id: [1; 32], amount: Usd::from_micros(9), until: at(10), payee: None, share_bps: 0 };
-        assert_eq!(fees.may_take(&fee, at(9)), Ok(()));
-        assert_eq!(fees.may_take(&fee, at(10)), Err(Reject::BadFee(FeeFailure::Late)));
-        fees.bind(&fee, (OrderId(1), AccountId(1), Shares::from_whole(1)), None, at(9));
-        assert_eq!(fees.may_take(&fee, at(9)), Err(Reject::BadFee(FeeFailure::Used)));
+        let fee = FeeHold { id: [1; 32], until: at(10), payee: None, share_bps: 0 };
+        assert_eq!(fees.may_take(&fee, AccountId(1), at(9)), Ok(()));
+        assert_eq!(fees.may_take(&fee, AccountId(1), at(10)), Err(Reject::BadFee(FeeFailure::Late)));
+        fees.bind(&fee, OrderId(1), (AccountId(1), Usd::from_micros(9), Shares::from_whole(1)), None, at(9));
+        for account in [AccountId(1), AccountId(2)] {
+            assert_eq!(fees.may_take(&fee, account, at(9)), Err(Reject::BadFee(FeeFailure::Used)));
+        }
+    }
+
+    #[test]
+    fn who_uses_up_its_fees_takes_nobody_else_s() {
+        let (mut fees, at) = (Fees::default(), Timestamp::from_seconds);
+        let fee = |number: usize, until| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&number.to_le_bytes());
+            FeeHold { id, until, payee: None, share_bps: 0 }
+        };
+        let held = (AccountId(1), Usd::from_micros(9), Shares::from_whole(1));
+        for number in 0..USED_MAX {
+            let until = if number == 7 { at(10) } else { at(1_000_000) };
+            fees.bind(&fee(number, until), OrderId(1), held, None, at(0));
+        }
+        let one_more = fee(USED_MAX, at(20));
+        assert!(matches!(fees.may_take(&one_more, AccountId(1), at(9)), Err(Reject::LimitReached(_))));
+        assert_eq!(fees.may_take(&one_more, AccountId(2), at(9)), Ok(()));
+        assert_eq!(fees.may_take(&one_more, AccountId(1), at(10)), Ok(()), "one of them is over");
+        fees.bind(&one_more, OrderId(2), held, None, at(10));
+        assert!(matches!(fees.may_take(&fee(7, at(20)), AccountId(1), at(10)), Err(Reject::LimitReached(_))));
     }
 }

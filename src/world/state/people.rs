@@ -34,6 +34,9 @@ impl State {
         Done { events, notes }: Done<'_>,
     ) -> Result<Receipt, Reject> {
         self.vouch(by, at)?;
+        if let Some(builder) = command.builder() {
+            self.must_be(by, builder)?;
+        }
         let decided = self.identity.decide(at, command)?;
         let is_stranger = !decided.is_empty() && matches!(command, identity::Command::JoinWallet(_));
         if is_stranger && !self.about.opening.strangers {
@@ -59,8 +62,9 @@ impl State {
         }
         if let identity::Command::DeleteUser(user) = command {
             self.end_orders(at, *user, events)?;
+            self.unlink(at, *user, Done { events, notes })?;
         }
-        if let (identity::Command::DeactivateEndUser(_, user), false) = (command, decided.is_empty()) {
+        if let identity::Command::DeactivateEndUser(_, user) = command {
             self.unlink(at, *user, Done { events, notes })?;
         }
         // Nothing below can fail.
@@ -313,6 +317,18 @@ impl State {
         Ok((!is_wallets).then_some(tier))
     }
 
+    /// Whether whoever vouches is a customer, and acts for nobody else.
+    fn must_be(&self, by: Authority, user: UserId) -> Result<(), Reject> {
+        let is_own = match by {
+            Authority::Customer { key, customer, .. } => {
+                customer == user && self.identity.key(key).is_some_and(|key| key.user == user)
+            }
+            Authority::System => true,
+            Authority::Key(_) | Authority::Session(_) | Authority::Newcomer(_) => false,
+        };
+        if is_own { Ok(()) } else { Err(Reject::NotEntitled) }
+    }
+
     /// Whether whoever vouches for a command may still do so.
     pub(super) fn vouch(&self, by: Authority, at: Timestamp) -> Result<(), Reject> {
         let is_let_in = match by {
@@ -331,13 +347,16 @@ impl State {
     fn vouch_customer(
         &self,
         (key, customer): (KeyId, UserId),
-        linked: Option<Venue>,
+        linked: Option<(Venue, AccountId)>,
         at: Timestamp,
     ) -> Result<(), Reject> {
         self.identity.vouch(key, at).map_err(Reject::NotLetIn)?;
         if !self.identity.acts_for(key, customer) {
             return Err(Reject::NotLetIn(KeyFailure::Unknown));
         }
-        linked.map_or(Ok(()), |venue| self.customers.trades(customer, venue, at).map(drop))
+        let Some((venue, account)) = linked else { return Ok(()) };
+        // Another account was linked meanwhile: what was meant for the one before is not for that.
+        let is_same = self.customers.trades(customer, venue, at)? == account;
+        if is_same { Ok(()) } else { Err(Reject::NotLinked(venue)) }
     }
 }

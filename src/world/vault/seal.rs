@@ -140,6 +140,16 @@ impl Vault {
         }
     }
 
+    /// Destroys those of some secrets that are not among others.
+    pub(in crate::world) fn destroy_all_but<'a>(
+        &self,
+        before: impl Iterator<Item = &'a Sealed>,
+        kept: impl Iterator<Item = &'a Sealed>,
+    ) {
+        let kept: BTreeSet<_> = kept.map(|sealed| sealed.key).collect();
+        before.filter(|sealed| !kept.contains(&sealed.key)).for_each(|sealed| self.destroy(sealed));
+    }
+
     /// Destroys every secret but some: a crash may leave the key of one that nobody refers to.
     pub fn keep_only<'a>(&self, kept: impl Iterator<Item = &'a Sealed>) {
         let kept: BTreeSet<_> = kept.map(|sealed| sealed.key).collect();

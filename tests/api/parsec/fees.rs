@@ -46,13 +46,23 @@ const DEADLINE: u64 = 4_000_000_000;
 
 /// An order of 10 shares with a signed fee.
 fn order(wallet: &Wallet, market: &str, cents: i64, number: u8, amount: u64) -> Value {
-    let order_id = B256::repeat_byte(number);
-    let signature = wallet.sign(&digest(order_id, wallet.address, amount, DEADLINE));
+    let payer = wallet.address;
+    signed((wallet, payer), market, cents, (B256::repeat_byte(number), amount, DEADLINE))
+}
+
+/// The same with a fee that one signs and another pays.
+fn signed(
+    (signer, payer): (&Wallet, Address),
+    market: &str,
+    cents: i64,
+    (order_id, amount, deadline): (B256, u64, u64),
+) -> Value {
+    let signature = signer.sign(&digest(order_id, payer, amount, deadline));
     json!({
         "market_id": market, "outcome": "Yes", "side": "buy", "price": super::number(cents), "size": 10,
-        "fee_auth": {"order_id": order_id, "payer": wallet.address, "fee_amount": amount.to_string(),
-            "deadline": DEADLINE, "signature": signature},
-        "payer_address": wallet.address, "signer_address": wallet.address,
+        "fee_auth": {"order_id": order_id, "payer": payer, "fee_amount": amount.to_string(),
+            "deadline": deadline, "signature": signature},
+        "payer_address": payer, "signer_address": signer.address,
     })
 }
 
@@ -121,11 +131,18 @@ fn a_fee_that_was_not_signed_for_this_is_refused_and_nothing_is_done() {
         *order.pointer_mut(pointer).expect("a member") = value;
         order
     };
+    // The account obeys one wallet: no other signs its money away.
+    let stranger = Wallet::stranger(94);
+    let fee = |who: (&Wallet, Address), deadline| {
+        signed(who, &market.condition, market.bid, (B256::repeat_byte(2), 200_000, deadline))
+    };
     for (order, error) in [
         (good.clone(), "fee_auth.order_id was used before"),
         (changed("/fee_auth", Value::Null), "fee_auth is required"),
         (changed("/payer_address", json!(Address::ZERO)), "payer_address must equal fee_auth.payer"),
-        (changed("/fee_auth/deadline", json!(1_000)), "fee_auth.deadline has passed"),
+        (fee((&wallet, wallet.address), 1_000), "fee_auth.deadline has passed"),
+        (fee((&wallet, stranger.address), DEADLINE), "fee_auth.payer is not the wallet that trades"),
+        (fee((&stranger, stranger.address), DEADLINE), "fee_auth.payer is not the wallet that trades"),
         (changed("/fee_auth/fee_amount", json!("99999")), "fee_auth.fee_amount is below the minimum fee"),
         (changed("/fee_auth/fee_amount", json!("200001")), "fee_auth.signature is not valid"),
         (changed("/signer_address", json!(Address::ZERO)), "fee_auth.signature is not valid"),

@@ -53,7 +53,7 @@ impl World {
             let command = self.draw_command();
             self.carry_out(command);
         }
-        self.state.exchange().check().expect("the state itself is sound");
+        self.state.check().expect("the state itself is sound");
     }
 
     /// Does one thing after a while.

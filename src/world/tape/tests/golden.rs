@@ -45,7 +45,12 @@ pub(super) fn order() -> NewOrder {
         limit: price(4_500),
         tif: TimeInForce::Gtd(NOON.plus_millis(60_000)),
         post_only: false,
-        terms: Terms { notional_min: Usd::from_dollars(1), gtd_lead_ms: 1_000, ..Terms::PLAIN },
+        terms: Terms {
+            notional_min: Usd::from_dollars(1),
+            gtd_lead_ms: 1_000,
+            set_aside: Usd::from_micros(137_500),
+            ..Terms::PLAIN
+        },
     }
 }
 
@@ -162,7 +167,7 @@ fn genesis() -> Genesis {
 }
 
 /// One of every kind of command about the exchange.
-fn asked() -> [exchange::Command; 19] {
+fn asked() -> [exchange::Command; 18] {
     use exchange::Command as Ask;
     let (account, market_id, shares) = (AccountId(1), MarketId(1), Shares::from_whole(2));
     [
@@ -187,7 +192,6 @@ fn asked() -> [exchange::Command; 19] {
         Ask::Merge { account, market: market_id, shares },
         Ask::Convert { account, markets: vec![market_id], shares, adapter: AccountId(3) },
         Ask::ResetAccount { account, cash: Usd::from_dollars(100), house: AccountId(2) },
-        Ask::Hold { account, amount: Usd::from_dollars(1) },
         Ask::Release { account, amount: Usd::from_dollars(1) },
         Ask::PayHeld { account, amount: Usd::from_dollars(1), share: Some((account, Usd::from_micros(1))) },
     ]
@@ -238,13 +242,17 @@ fn commands() -> Vec<Command> {
     all.extend(wallets.map(|command| Command::Wallet { by, command }));
     let command = identity::Command::IssueFirstKey(UserId(2), new_key(6));
     all.push(Command::Identity { by: Authority::Newcomer(UserId(2)), command });
-    let by = Authority::Customer { key: KeyId(1), customer: UserId(2), linked: Some(Venue::Kalshi) };
+    let by = Authority::Customer {
+        key: KeyId(1),
+        customer: UserId(2),
+        linked: Some((Venue::Kalshi, AccountId(4))),
+    };
     all.extend(customers().map(|command| Command::Customer { by, command: Box::new(command) }));
     all
 }
 
-fn customers() -> [CustomerCommand; 3] {
-    let (customer, venue) = (UserId(2), Venue::Kalshi);
+fn customers() -> [CustomerCommand; 4] {
+    let venue = Venue::Kalshi;
     let proof = Proof::Credential { venue, digest: [5; 32] };
     let wallet = NewWallet {
         kind: WalletKind::Safe,
@@ -256,8 +264,9 @@ fn customers() -> [CustomerCommand; 3] {
     };
     [
         CustomerCommand::Select(proof.clone()),
-        CustomerCommand::Link { customer, venue, proof, trades: true, sealed: Some(Sealed::sample()) },
-        CustomerCommand::Manage { customer, wallet },
+        CustomerCommand::Link { venue, proof, trades: true, sealed: Some(Sealed::sample()) },
+        CustomerCommand::Manage(wallet),
+        CustomerCommand::Renew,
     ]
 }
 
@@ -283,7 +292,7 @@ fn customer_events() -> [CustomerEvent; 3] {
 
 fn fee() -> FeeHold {
     let payee = Some(Address::repeat_byte(9));
-    FeeHold { id: [6; 32], amount: Usd::from_micros(137_500), until: NOON, payee, share_bps: 2_000 }
+    FeeHold { id: [6; 32], until: NOON.plus_millis(1), payee, share_bps: 2_000 }
 }
 
 fn new_end_user() -> identity::NewEndUser {
@@ -404,7 +413,8 @@ fn events() -> Vec<Event> {
         Event::Pooled { from: moved, to: moved },
         Event::Surrendered { from: moved, to: moved },
         Event::TicksRefined { market, from: price, to: Price::MIN },
-        Event::Held { account, amount: Usd::from_dollars(-1) },
+        Event::Held { account, amount: Usd::from_dollars(1) },
+        Event::Released { account, amount: Usd::from_dollars(1) },
         Event::HeldPaid {
             account,
             amount: Usd::from_dollars(2),
@@ -510,7 +520,7 @@ fn the_checkpoint_of_version_1_is_written_and_read_as_ever() {
     let mut state = State::new();
     let claim = Claim { key: [1; 16], body: [2; 16], client_order_id: Some([3; 16]) };
     let by = Authority::Key(KeyId(1));
-    let resting = NewOrder { limit: price(4_000), ..order() };
+    let resting = NewOrder { limit: price(4_000), terms: Terms::PLAIN, ..order() };
     let commands = [
         Command::Begin(Box::new(genesis())),
         Command::Place {
@@ -519,7 +529,7 @@ fn the_checkpoint_of_version_1_is_written_and_read_as_ever() {
             claim: None,
             client_order_id: None,
             signed: None,
-            fee: None,
+            fee: Some(Box::new(fee())),
         },
         Command::Place {
             by,
