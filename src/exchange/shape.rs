@@ -37,7 +37,10 @@ pub(super) fn check_shape(
         Size::Shares(shares) => {
             let asked = shares;
             let shares = shares.truncated_to(spec.lot);
-            if !shares.is_positive() || (order.terms.whole_lots && shares != asked) {
+            if order.terms.whole_lots && shares != asked {
+                return Err(Reject::OffLot { lot: spec.lot });
+            }
+            if !shares.is_positive() {
                 return Err(Reject::InvalidQuantity);
             }
             let may_be_less = sells_dust || (order.kind == OrderKind::Market && order.terms.may_take_less);

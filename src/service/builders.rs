@@ -4,7 +4,7 @@ use super::Service;
 use super::customers::{Customer, MayBuild, customer_id};
 use super::keys::RawKey;
 use super::onboarding::WalletNow;
-use crate::identity::{self, EXTERNAL_ID_MAX, EndUser, Escrow, NewEndUser, hash_secret};
+use crate::identity::{self, EndUser, Escrow, NewEndUser, hash_secret};
 use crate::types::{Reject, UserId, Venue};
 use crate::world::{Authority, Command};
 
@@ -46,9 +46,6 @@ impl Service {
         external_id: &str,
         qps_limit: Option<u32>,
     ) -> Result<(EndUserView, bool), Reject> {
-        if external_id.len() > EXTERNAL_ID_MAX {
-            return Err(Reject::LimitReached(format!("{EXTERNAL_ID_MAX} bytes of external_id")));
-        }
         let known = |service: &Self| {
             let directory = service.directory_in(builder.customer().epoch())?;
             let known = directory.identity.end_user(builder.builder(), external_id);
@@ -60,6 +57,23 @@ impl Service {
         }
         let (user, _) = known(self)?.ok_or(Reject::Internal)?;
         Ok((self.end_user_view(builder, user).await?, before.is_none()))
+    }
+
+    /// An end user in use that a builder has under its own id for it.
+    ///
+    /// # Errors
+    /// [`Reject::NotLetIn`] after a reset.
+    pub async fn known_end_user(
+        &self,
+        builder: &MayBuild,
+        external_id: &str,
+    ) -> Result<Option<EndUserView>, Reject> {
+        let directory = self.directory_in(builder.customer().epoch())?;
+        let known = directory.identity.end_user(builder.builder(), external_id);
+        match known.filter(|(_, known)| known.active).map(|(user, _)| user) {
+            Some(user) => self.end_user_view(builder, user).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn make_end_user(

@@ -165,7 +165,17 @@ impl Service {
         {
             return Ok(wallet.account);
         }
+        self.may_open(customer, &proof)?;
         self.change_customer(customer, CustomerCommand::Select(proof)).await
+    }
+
+    /// Whether a proof may open an account, if nobody came with it before.
+    pub(super) fn may_open(&self, customer: &Customer, proof: &Proof) -> Result<(), Reject> {
+        let directory = self.directory_in(customer.epoch())?;
+        match selected(&directory.identity, proof) {
+            Some(_) => Ok(()),
+            None => self.customer_quotas.may_open(customer, self.now()),
+        }
     }
 
     /// Changes what a customer trades with, and gives the account that it is about.

@@ -13,12 +13,17 @@ use std::sync::{Mutex, PoisonError};
 /// So many locks, each for the customers of one remainder: two seldom wait for each other.
 const SHARDS: usize = 16;
 
+/// Accounts that somebody's credentials may open in a second, and at once.
+const OPENED: (u32, u32) = (1, 1_000);
+
 /// Everything that is counted of customers. A reset of the world empties it.
 #[derive(Debug)]
 pub struct CustomerQuotas {
     // Std mutexes: held for one count, never across an await.
     own: [Mutex<Shard>; SHARDS],
     pools: [Mutex<Shard>; SHARDS],
+    /// Accounts that credentials opened which nobody had come with before, by whose key asked.
+    opened: [Mutex<Shard>; SHARDS],
     is_on: bool,
 }
 
@@ -101,7 +106,21 @@ impl CustomerQuotas {
     /// Quotas that count nothing yet; without `is_on` they never do.
     #[must_use]
     pub fn new(is_on: bool) -> Self {
-        Self { own: Default::default(), pools: Default::default(), is_on }
+        Self { own: Default::default(), pools: Default::default(), opened: Default::default(), is_on }
+    }
+
+    /// Whether somebody may open one more account with credentials that nobody had come with before. Each is there until
+    /// a reset, and there is room for so many only.
+    ///
+    /// # Errors
+    /// [`Reject::LimitReached`] if that was done too often.
+    pub(super) fn may_open(&self, customer: &Customer, at: Timestamp) -> Result<(), Reject> {
+        let (rate, most) = OPENED;
+        let take = |bucket: &mut Bucket| bucket.take(at, rate, most);
+        if self.is_on && with(&self.opened, customer.epoch(), customer.caller().user, take).is_none() {
+            return Err(Reject::LimitReached(format!("{most} new accounts at once, and {rate} a second")));
+        }
+        Ok(())
     }
 
     /// Takes a token out of every bucket that is drawn on, or out of none: first the customer's own, then the pool.
@@ -117,10 +136,18 @@ impl CustomerQuotas {
         if let Some(remaining) = with(&self.pools, epoch, builder, |bucket| bucket.take(at, rate, rate)) {
             return Ok([own, Some(Left { limit: rate, remaining })]);
         }
+        self.give_back(epoch, Draws { pool: None, ..draws });
+        Err(OverLimit::Pool { limit: rate })
+    }
+
+    /// Gives back what a request took that goes no further.
+    fn give_back(&self, epoch: u32, draws: Draws) {
         if let Some((user, _, _)) = draws.own {
             with(&self.own, epoch, user, Bucket::give_back);
         }
-        Err(OverLimit::Pool { limit: rate })
+        if let Some((builder, _)) = draws.pool {
+            with(&self.pools, epoch, builder, Bucket::give_back);
+        }
     }
 
     /// What is left in the buckets, without taking anything.
@@ -174,7 +201,12 @@ impl Service {
         let (of, meters) = ((epoch, customer.user()), self.world.meters());
         let over = match taken {
             Err(over) => Some(over),
-            Ok(_) if meters.count(of, number, most).is_none() => Some(OverLimit::Month),
+            Ok(_) if meters.count(of, number, most).is_none() => {
+                if quotas.is_on {
+                    quotas.give_back(epoch, draws);
+                }
+                Some(OverLimit::Month)
+            }
             Ok(_) => None,
         };
         let [user, pool] = taken.unwrap_or_else(|_| quotas.left(epoch, draws, at));

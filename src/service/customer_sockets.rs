@@ -2,12 +2,15 @@
 
 use super::Service;
 use super::customers::{Customer, customer_id, sees_all};
-use crate::types::{MarketId, Outcome, Reject, UserId};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::types::{AccountId, MarketId, Outcome, Reject, UserId};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 
 /// Sockets one customer may have open.
 const CONNECTIONS_MAX: u64 = 64;
+/// Accounts of a customer that are remembered because of its requests.
+const PROVED_MAX: usize = 64;
 
 /// What was counted of one customer's sockets, or of everyone's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +67,10 @@ struct Counts {
     customers: BTreeMap<Counted, SocketTotals>,
     /// How many of a customer's sockets follow a book.
     books: BTreeMap<(Counted, Book), u64>,
+    /// The accounts that a customer last proved credentials of with its requests.
+    proved: BTreeMap<Counted, VecDeque<AccountId>>,
+    /// What tells a customer's sockets of one more.
+    bells: BTreeMap<Counted, Arc<Notify>>,
     auth_failures: u64,
 }
 
@@ -72,16 +79,48 @@ struct Counts {
 pub struct OpenSocket {
     all: Arc<CustomerSockets>,
     of: Counted,
+    bell: Arc<Notify>,
     books: BTreeSet<Book>,
+}
+
+fn counted(customer: &Customer) -> Counted {
+    (customer.epoch(), customer.user())
 }
 
 impl CustomerSockets {
     fn counts(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// A customer proved credentials of an account with a request: its sockets tell its fills from now on.
+    pub(super) fn prove(&self, customer: &Customer, account: AccountId) {
+        let (mut counts, of) = (self.counts(), counted(customer));
+        let own = counts.proved.entry(of).or_default();
+        if own.contains(&account) {
+            return;
+        }
+        own.push_back(account);
+        if own.len() > PROVED_MAX {
+            own.pop_front();
+        }
+        if let Some(bell) = counts.bells.get(&of) {
+            bell.notify_waiters();
+        }
+    }
+
+    /// The accounts that a customer last proved credentials of, at most [`PROVED_MAX`].
+    pub(super) fn proved(&self, customer: &Customer) -> Vec<AccountId> {
+        self.counts().proved.get(&counted(customer)).into_iter().flatten().copied().collect()
+    }
 }
 
 impl OpenSocket {
+    /// What is rung when the customer proves credentials of one more account with a request.
+    #[must_use]
+    pub fn bell(&self) -> Arc<Notify> {
+        Arc::clone(&self.bell)
+    }
+
     fn count(&self, change: impl FnOnce(&mut SocketTotals)) {
         change(self.all.counts().customers.entry(self.of).or_default());
     }
@@ -137,22 +176,36 @@ impl Drop for OpenSocket {
         let own = counts.customers.entry(self.of).or_default();
         own.connections -= 1;
         own.closed += 1;
+        if own.connections == 0 {
+            counts.bells.remove(&self.of);
+        }
     }
 }
 
 impl Counts {
-    /// The books that most sockets follow: a customer's, or everyone's.
-    fn top(&self, of: Option<Counted>, most: usize) -> Vec<(Book, u64)> {
-        let mut books: BTreeMap<Book, u64> = BTreeMap::new();
-        for ((follower, book), count) in &self.books {
+    /// The markets whose books most sockets follow: a customer's, or everyone's.
+    fn top(&self, of: Option<Counted>, most: usize) -> Vec<(MarketId, u64)> {
+        let mut markets: BTreeMap<MarketId, u64> = BTreeMap::new();
+        for ((follower, (market, _)), count) in &self.books {
             if of.is_none_or(|of| of == *follower) {
-                *books.entry(*book).or_default() += count;
+                *markets.entry(*market).or_default() += count;
             }
         }
-        let mut all: Vec<_> = books.into_iter().collect();
+        let mut all: Vec<_> = markets.into_iter().collect();
         all.sort_by(|(one, a), (other, b)| b.cmp(a).then(one.cmp(other)));
         all.truncate(most);
         all
+    }
+
+    /// What was counted before a reset is over, but for sockets that still close.
+    fn forget_before(&mut self, epoch: u32) {
+        let is_over = |of: &Counted| of.0 < epoch;
+        if self.customers.keys().next().is_some_and(is_over) {
+            self.customers.retain(|of, own| !is_over(of) || own.connections > 0);
+        }
+        if self.proved.keys().next().is_some_and(is_over) {
+            self.proved.retain(|of, _| !is_over(of));
+        }
     }
 
     fn leave(&mut self, of: Counted, book: Book) {
@@ -173,24 +226,26 @@ pub struct SocketUsage {
     pub totals: SocketTotals,
     /// Of each customer, those with the most books first; only where everyone is shown.
     pub customers: Vec<(String, SocketTotals)>,
-    /// The books that most follow, with how many do.
-    pub books: Vec<(Book, u64)>,
+    /// The markets whose books most follow, with how many do.
+    pub markets: Vec<(MarketId, u64)>,
 }
 
 impl Service {
     /// A place for one more socket of a customer; none if it has too many.
     #[must_use]
     pub fn open_socket(&self, customer: &Customer) -> Option<OpenSocket> {
-        let of = (customer.epoch(), customer.user());
+        let of = counted(customer);
         let mut counts = self.customer_sockets.counts();
+        counts.forget_before(of.0);
         let own = counts.customers.entry(of).or_default();
         if own.connections >= CONNECTIONS_MAX {
             return None;
         }
         own.connections += 1;
         own.opened += 1;
+        let bell = Arc::clone(counts.bells.entry(of).or_default());
         drop(counts);
-        Some(OpenSocket { all: Arc::clone(&self.customer_sockets), of, books: BTreeSet::new() })
+        Some(OpenSocket { all: Arc::clone(&self.customer_sockets), of, bell, books: BTreeSet::new() })
     }
 
     /// Somebody came to a socket with what lets nobody in.
@@ -201,10 +256,10 @@ impl Service {
     /// How much a customer's sockets do.
     #[must_use]
     pub fn own_sockets(&self, customer: &Customer, most: usize) -> SocketUsage {
-        let of = (customer.epoch(), customer.user());
+        let of = counted(customer);
         let counts = self.customer_sockets.counts();
         let totals = counts.customers.get(&of).copied().unwrap_or_default();
-        SocketUsage { totals, customers: Vec::new(), books: counts.top(Some(of), most) }
+        SocketUsage { totals, customers: Vec::new(), markets: counts.top(Some(of), most) }
     }
 
     /// How much everyone's sockets do.
@@ -226,6 +281,6 @@ impl Service {
         }
         customers.sort_by(|(one, a), (other, b)| b.subscriptions.cmp(&a.subscriptions).then(one.cmp(other)));
         customers.truncate(most);
-        Ok(SocketUsage { totals, customers, books: counts.top(None, most) })
+        Ok(SocketUsage { totals, customers, markets: counts.top(None, most) })
     }
 }

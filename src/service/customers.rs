@@ -11,6 +11,8 @@ use crate::types::{AccountId, KeyId, Reject, UserId, Venue};
 use crate::world::Authority;
 use jsonwebtoken::{EncodingKey, Header};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// How long a terminal's token works, in seconds of world time (§10.3).
 const TERMINAL_SECONDS: i64 = 3_600;
@@ -200,6 +202,16 @@ impl Service {
         Ok(self.directory_in(customer.epoch())?.customers.venues(customer.user).collect())
     }
 
+    /// Those of them whose credentials trade.
+    ///
+    /// # Errors
+    /// [`Reject::NotLetIn`] after a reset.
+    pub fn traded_venues(&self, customer: &Customer) -> Result<Vec<Venue>, Reject> {
+        let customers = Arc::clone(&self.directory_in(customer.epoch())?.customers);
+        let trades = |venue: &Venue| customers.link(customer.user, *venue).is_some_and(|link| link.trades);
+        Ok(Venue::ALL.into_iter().filter(trades).collect())
+    }
+
     /// The proof that a customer may trade on the account that its credentials for a venue denote: those that came with
     /// the request, or else those that are linked (§2.6).
     ///
@@ -212,12 +224,13 @@ impl Service {
         given: Option<&Given>,
     ) -> Result<MayTrade, Reject> {
         let directory = self.directory_in(customer.epoch())?;
-        let (account, linked) = match given {
-            Some(given) => (self.select(customer, given).await?, None),
-            None => {
-                let account = directory.customers.trades(customer.user, venue, self.now())?;
-                (account, Some((venue, account)))
-            }
+        let (account, linked) = if let Some(given) = given {
+            let account = self.select(customer, given).await?;
+            self.customer_sockets.prove(customer, account);
+            (account, None)
+        } else {
+            let account = directory.customers.trades(customer.user, venue, self.now())?;
+            (account, Some((venue, account)))
         };
         let user = self.owner_of(customer, account)?;
         Ok(MayTrade::proved((user, account), customer.by(linked), customer.epoch()))
@@ -244,18 +257,21 @@ impl Service {
         Ok(MayRead::public(user, vec![account], customer.epoch()))
     }
 
-    /// Who else's name an account has.
+    /// In whose name an account is.
     fn owner_of(&self, customer: &Customer, account: AccountId) -> Result<UserId, Reject> {
         let directory = self.directory_in(customer.epoch())?;
         directory.wallets.whose(account).map(|(user, _)| user).ok_or(Reject::AccountNotFound)
     }
 
-    /// The users whose accounts a customer's links denote, with those accounts: whose fills it hears of.
+    /// The accounts whose fills a customer hears of, with those in whose name they are: the ones that it is linked to, and
+    /// the ones that it last proved credentials of with a request.
     #[must_use]
-    pub fn accounts_of(&self, customer: &Customer) -> Vec<(UserId, AccountId)> {
-        let Ok(directory) = self.directory_in(customer.epoch()) else { return Vec::new() };
+    pub fn accounts_of(&self, customer: &Customer) -> BTreeSet<(UserId, AccountId)> {
+        let Ok(directory) = self.directory_in(customer.epoch()) else { return BTreeSet::new() };
         let links = Venue::ALL.into_iter().filter_map(|venue| directory.customers.link(customer.user, venue));
-        links.filter_map(|link| Some((directory.wallets.whose(link.account)?.0, link.account))).collect()
+        let proved = self.customer_sockets.proved(customer);
+        let all = links.map(|link| link.account).chain(proved);
+        all.filter_map(|account| Some((directory.wallets.whose(account)?.0, account))).collect()
     }
 }
 

@@ -67,6 +67,7 @@ impl Service {
     /// [`Reject::ExchangeRefused`] if the venue does not know them.
     pub async fn onboard_own(&self, customer: &Customer, given: &Given) -> Result<Onboarded, Reject> {
         let (venue, proof) = (given.venue(), self.prove(given)?);
+        self.may_open(customer, &proof)?;
         self.must_be_in_use(customer).await?;
         let text = given.text().into_bytes();
         let sealed = self.seal(customer, Purpose::Credentials(venue), text).await?;

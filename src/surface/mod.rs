@@ -88,11 +88,16 @@ pub fn mount(app: &mut ServiceConfig, service: &Service, choices: Choices) {
     http::mount(app, &surfaces, move |path| owner(path, &names));
 }
 
-/// Puts one surface on an app, alone and at its root. Paths of others are not found there.
+/// Puts one surface on an app, alone and at its root. Paths of others are not found there, but for `/healthz`.
 pub fn mount_alone(app: &mut ServiceConfig, service: &Service, choices: Choices, name: &str) {
     prepare(app, service, choices);
     let alone = surfaces().into_iter().filter(|surface| surface.name == name);
-    let alone: Vec<_> = alone.map(|surface| Surface { prefix: "", ..surface }).collect();
+    // Whoever waits for a port asks there whether it serves (parsec.md §10.8).
+    let with_health = |mut surface: Surface| {
+        surface.endpoints.push(sim::health());
+        Surface { prefix: "", ..surface }
+    };
+    let alone: Vec<_> = alone.map(with_health).collect();
     http::mount(app, &alone, |_| 0);
 }
 

@@ -235,6 +235,12 @@ pub enum Reject {
     /// Not a positive number of lots.
     #[error("quantity must be positive")]
     InvalidQuantity,
+    /// The size is no whole number of the market's lots.
+    #[error("the size is not a multiple of {}", lot.plain())]
+    OffLot {
+        /// The lot, in shares.
+        lot: Shares,
+    },
     /// Fewer shares than the market's minimum.
     #[error("size is below the minimum of {minimum}", minimum = minimum.plain())]
     BelowMinimumSize {

@@ -77,6 +77,7 @@ impl Failure {
 }
 
 impl From<Reject> for Failure {
+    #[expect(clippy::too_many_lines, reason = "one row a refusal, and no wildcard")]
     fn from(reject: Reject) -> Self {
         let message = reject.to_string();
         let bad = |error: &str| Self::bad_request(error);
@@ -113,7 +114,10 @@ impl From<Reject> for Failure {
             }
             Reject::MarketNotFound => Self::market_not_found(),
             Reject::OrderNotFound | Reject::OrderNotOpen => Self::new(404, "Order not found"),
-            Reject::Unsupported | Reject::InvalidQuantity | Reject::PostOnlyMustRest => bad(BAD_ORDER),
+            Reject::Unsupported
+            | Reject::InvalidQuantity
+            | Reject::OffLot { .. }
+            | Reject::PostOnlyMustRest => bad(BAD_ORDER),
             Reject::NotLinked(_)
             | Reject::ExchangeRefused(_)
             | Reject::SignerExpired

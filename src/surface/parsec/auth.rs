@@ -21,6 +21,10 @@ pub(super) struct Asker(pub(super) Customer);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Builder(pub(super) MayBuild);
 
+/// Who holds a key, for itself, whomever its headers name; and that key. No token is good enough.
+#[derive(Clone)]
+pub(super) struct KeyHolder(pub(super) Customer, pub(super) String);
+
 /// Anyone at all.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Anyone;
@@ -58,6 +62,15 @@ impl Access for Asker {
         };
         let standing = service.admit_customer(&customer)?;
         Ok((Self(customer), Some(standing)))
+    }
+}
+
+impl Access for KeyHolder {
+    fn prove(request: &HttpRequest, service: &Service) -> Result<(Self, Option<CustomerStanding>), Failure> {
+        let (Shown::Key(key) | Shown::Bearer(key)) = shown(request)?;
+        let own = customer(service, &Shown::Key(key))?;
+        let standing = service.admit_customer(&own)?;
+        Ok((Self(own, key.to_owned()), Some(standing)))
     }
 }
 

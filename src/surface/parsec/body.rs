@@ -35,6 +35,11 @@ impl Body {
         self.0.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether nothing is in it but nulls.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.values().all(Value::is_null)
+    }
+
     /// A text, if it is there; an empty one is as good as none.
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Failure> {
         match self.get(name) {

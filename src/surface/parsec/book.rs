@@ -5,7 +5,7 @@ use super::call::{Answer, Call, Reply, endpoint};
 use super::cursor;
 use super::error::Failure;
 use super::execution::{self, Walk};
-use super::number::shares as shares_of;
+use super::number::amount as amount_of;
 use super::params::{earliest, limit, must_be_within, seconds, until};
 use super::selector::{Chosen, outcome_of, selected};
 use super::text::{label, moment, native_id, parsec_id, price, shares, token};
@@ -140,7 +140,7 @@ async fn get_execution_price(call: Call<Asker>) -> Answer {
         Some(_) => return Err(Failure::bad_request("side must be buy or sell")),
     };
     let amount = call.query("amount").ok_or_else(|| Failure::missing("amount is required"))?;
-    let amount = shares_of("amount", &amount)?;
+    let amount = amount_of("amount", &amount)?;
     let book = call.service.book(chosen.market).await?;
     let [bids, asks] = book.levels(outcome);
     let levels = match side {

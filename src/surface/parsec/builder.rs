@@ -58,13 +58,19 @@ fn user(view: &EndUserView) -> Value {
 /// Requests a second that an end user may ask, if they are given.
 fn qps_limit(body: &Body) -> Result<Option<u32>, Failure> {
     let Some(given) = body.whole("qps_limit")? else { return Ok(None) };
-    let valid = u32::try_from(given).ok().filter(|limit| (1..=1_000_000).contains(limit));
-    valid.map(Some).ok_or_else(|| Failure::bad_request("qps_limit must be at least 1"))
+    if given < 1 {
+        return Err(Failure::bad_request("qps_limit must be at least 1"));
+    }
+    Ok(Some(u32::try_from(given).unwrap_or(u32::MAX)))
 }
 
 /// An end user that a body asks for, made if it is not there.
 async fn create(service: &Service, builder: &MayBuild, body: &Body) -> Result<(EndUserView, bool), Failure> {
     let external_id = body.required("external_id")?;
+    if let Some(known) = service.known_end_user(builder, external_id).await? {
+        // The other fields are ignored (§9.2).
+        return Ok((known, false));
+    }
     body.text("email")?;
     let qps_limit = qps_limit(body)?;
     // Named only: its wallet is made when it is onboarded (§9.2).

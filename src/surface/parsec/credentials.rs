@@ -68,7 +68,7 @@ fn escaped(json: &str) -> String {
 }
 
 /// Credentials for one request.
-fn for_request(fields: &Body, venue: Venue) -> Result<Given, Failure> {
+pub(super) fn for_request(fields: &Body, venue: Venue) -> Result<Given, Failure> {
     match venue {
         Venue::Kalshi => kalshi(fields, "kalshi credentials"),
         Venue::Polymarket => {

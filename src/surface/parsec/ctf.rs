@@ -19,50 +19,50 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn split(call: Call<Asker>) -> Answer {
-    let (market, shares) = pairs(&call)?;
-    convert(&call, Conversion::Split(market, shares)).await
+    pairs(&call, Conversion::Split).await
 }
 
 async fn merge(call: Call<Asker>) -> Answer {
-    let (market, shares) = pairs(&call)?;
-    convert(&call, Conversion::Merge(market, shares)).await
+    pairs(&call, Conversion::Merge).await
 }
 
 async fn redeem(call: Call<Asker>) -> Answer {
     let body = Body::parse(&call.body)?;
-    let market = condition(&call, &body)?;
+    let id = condition_id(&body)?;
     // All that is held is redeemed: how much of it, only the chain would want to know.
     if body.flag("neg_risk")? && body.list("amounts")?.is_none() {
         return Err(Failure::missing("amounts is required with neg_risk"));
     }
-    convert(&call, Conversion::Redeem(market)).await
+    convert(&call, &id, Conversion::Redeem).await
 }
 
-fn pairs(call: &Call<Asker>) -> Result<(MarketId, Shares), Failure> {
+async fn pairs(call: &Call<Asker>, what: fn(MarketId, Shares) -> Conversion) -> Answer {
     let body = Body::parse(&call.body)?;
+    let id = condition_id(&body)?;
     let amount = body.required("amount")?;
     let micros = amount.parse::<i64>().ok().filter(|micros| *micros > 0);
     let micros =
         micros.ok_or_else(|| Failure::bad_request("amount must be a positive number of micro-USDC"))?;
-    Ok((condition(call, &body)?, Shares::from_micros(micros)))
+    convert(call, &id, |market| what(market, Shares::from_micros(micros))).await
 }
 
-/// The market with a condition id: one that nobody knows is as wrong as one that is none (§8.4).
-fn condition(call: &Call<Asker>, body: &Body) -> Result<MarketId, Failure> {
+fn condition_id(body: &Body) -> Result<String, Failure> {
     let id = body.required("condition_id")?;
     let is_id =
         id.len() == 66 && id.starts_with("0x") && id[2..].bytes().all(|byte| byte.is_ascii_hexdigit());
     if !is_id {
         return Err(Failure::bad_request("condition_id must be 0x and 64 hexadecimal digits"));
     }
-    let found = call.service.catalog().by_condition(&id.to_ascii_lowercase());
-    found.ok_or_else(|| Failure::bad_request("unknown condition_id"))
+    Ok(id.to_ascii_lowercase())
 }
 
-/// Done at once: there is no chain that it would wait for, and no transaction to look up there.
-async fn convert(call: &Call<Asker>, conversion: Conversion) -> Answer {
+/// Done at once: there is no chain that it would wait for, and no transaction to look up there. Credentials come before the
+/// market (§4.3); a condition that nobody knows is as wrong as one that is none (§8.4).
+async fn convert(call: &Call<Asker>, id: &str, what: impl FnOnce(MarketId) -> Conversion) -> Answer {
     let Call { who: Asker(customer), service, .. } = call;
     let permit = service.may_trade_venue(customer, Venue::Polymarket, None).await?;
-    service.convert(&permit, conversion).await?;
+    let market = service.catalog().by_condition(id);
+    let market = market.ok_or_else(|| Failure::bad_request("unknown condition_id"))?;
+    service.convert(&permit, what(market)).await?;
     Ok(Reply::json(&json!({"transaction_hash": null, "status": "submitted"})))
 }

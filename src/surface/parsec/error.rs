@@ -157,6 +157,9 @@ impl From<Reject> for Failure {
             Reject::OffTick { tick, .. } => {
                 Self::bad_request(format!("price must be a multiple of {}", tick.plain()))
             }
+            Reject::OffLot { lot } => {
+                Self::bad_request(format!("size must be a multiple of {}", lot.plain()))
+            }
             Reject::BelowMinimumSize { minimum } => {
                 Self::bad_request(format!("size below minimum of {}", minimum.plain()))
             }
@@ -208,7 +211,8 @@ impl From<Reject> for Failure {
 impl From<BodyFailure> for Failure {
     fn from(failure: BodyFailure) -> Self {
         match failure {
-            BodyFailure::TooLong => Self::new(413, "bad_request", "request body is too large"),
+            // Not 413: its code stands for 400 alone (§4.2).
+            BodyFailure::TooLong => Self::bad_request("request body is too large"),
             // Never 408, which SDKs try again by themselves (§4.1).
             BodyFailure::TooSlow => Self::bad_request("request body did not come in time"),
             BodyFailure::Broken => Self::bad_request("request body could not be read"),

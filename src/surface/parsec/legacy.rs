@@ -1,13 +1,13 @@
 //! What SDKs no longer call, and scripts and older clients still do (§10).
 
-use super::auth::{Anyone, Asker};
+use super::auth::{Anyone, Asker, KeyHolder};
 use super::body::Body;
 use super::call::{Answer, Call, Reply, endpoint};
-use super::credentials::{for_onboarding, is_pem};
+use super::credentials::{for_onboarding, for_request, is_pem};
 use super::error::Failure;
 use super::selector::exchange_of;
 use super::wallet::linked;
-use crate::http::{Endpoint, header};
+use crate::http::Endpoint;
 use crate::service::customers::Profile;
 use crate::types::Venue;
 use actix_web::http::Method;
@@ -68,14 +68,15 @@ async fn post_approvals(call: Call<Asker>) -> Answer {
     Ok(Reply::json(&json!({"results": results, "all_succeeded": true})))
 }
 
-/// For scripts on the same machine (§10.3): who the key is, and a token for a terminal.
-async fn bootstrap(call: Call<Asker>) -> Answer {
-    let Call { who: Asker(customer), service, request, .. } = &call;
+/// For scripts on the same machine (§10.3): who the calling key is, and a token for a terminal, which has all of that
+/// key's power. So nobody is acted for here, and no token renews itself.
+async fn bootstrap(call: Call<KeyHolder>) -> Answer {
+    let Call { who: KeyHolder(customer, key), service, .. } = &call;
     let Profile { customer_id, tier, .. } = service.profile(customer)?;
     let (token, ends) = service.mint_terminal_token(customer);
     Ok(Reply::json(&json!({
-        // What its caller just sent; none if it came with a token.
-        "api_key": header(request, "x-api-key"),
+        // What its caller just sent.
+        "api_key": key,
         "customer_id": customer_id,
         "tier": tier,
         "terminal_read_token": token,
@@ -88,14 +89,19 @@ async fn put_credentials(call: Call<Asker>) -> Answer {
     let body = Body::parse(&call.body)?;
     let Call { who: Asker(customer), service, .. } = &call;
     let is_kalshi = body.text("api_key_id")?.is_some() || body.text("private_key")?.is_some_and(is_pem);
+    let is_wallet_key = !is_kalshi && body.text("private_key")?.is_some();
     let is_polymarket = body.text("clob_api_key")?.is_some();
-    if !is_kalshi && !is_polymarket {
+    if !is_kalshi && !is_polymarket && !is_wallet_key {
         return Err(Failure::missing("no credentials were given"));
     }
     // All of it is read before any of it is kept.
     let kalshi = is_kalshi.then(|| for_onboarding(&body, Venue::Kalshi)).transpose()?;
-    let polymarket =
-        if is_polymarket { Some(for_onboarding(&without_pem(body)?, Venue::Polymarket)?) } else { None };
+    let polymarket = match (is_polymarket, is_wallet_key) {
+        (true, _) => Some(for_onboarding(&without_pem(body)?, Venue::Polymarket)?),
+        // The wallet's key alone says whose it is.
+        (false, true) => Some(for_request(&body, Venue::Polymarket)?),
+        (false, false) => None,
+    };
     for given in [kalshi, polymarket].into_iter().flatten() {
         service.onboard_own(customer, &given).await?;
     }

@@ -293,11 +293,11 @@ mod tests {
                 ],
             ),
             (
-                "status=x&min_volume=x&min_liquidity=1e99",
+                "status=x&min_volume=x&min_liquidity=1,5",
                 vec![
                     "status must be one of active, closed, resolved, archived",
                     "min_volume must be a number",
-                    "min_liquidity is too large",
+                    "min_liquidity must be a number",
                 ],
             ),
         ] {

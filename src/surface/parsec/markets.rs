@@ -24,13 +24,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 async fn get_exchanges(call: Call<Asker>) -> Answer {
-    let linked = call.service.linked_venues(&call.who.0)?;
-    let shown = Venue::ALL.map(|venue| exchange(venue, linked.contains(&venue)));
+    let trades = call.service.traded_venues(&call.who.0)?;
+    let shown = Venue::ALL.map(|venue| exchange(venue, trades.contains(&venue)));
     Ok(Reply::json(&shown))
 }
 
-/// An exchange with what it can do. Who has no credentials for it can't trade there.
-fn exchange(venue: Venue, is_linked: bool) -> Value {
+/// An exchange with what it can do. Who has no credentials that trade there can't.
+fn exchange(venue: Venue, trades: bool) -> Value {
     let (name, has_wallets) = match venue {
         Venue::Polymarket => ("Polymarket", true),
         Venue::Kalshi => ("Kalshi", false),
@@ -40,8 +40,8 @@ fn exchange(venue: Venue, is_linked: bool) -> Value {
         "name": name,
         "has": {
             "fetch_markets": true,
-            "create_order": is_linked,
-            "cancel_order": is_linked,
+            "create_order": trades,
+            "cancel_order": trades,
             "fetch_positions": true,
             "fetch_balance": true,
             "fetch_orderbook": true,

@@ -2,7 +2,7 @@
 
 use super::body::Body;
 use super::error::{Failure, shown};
-use super::number;
+use super::number::{self, AskedPrice, AskedSize};
 use super::text::{fill_id, label, moment, native_id, order_id, price, shares, usd};
 use crate::service::MarketSpec;
 use crate::service::fee_auth::FeeAuth;
@@ -149,8 +149,8 @@ pub(super) struct Asked {
     pub(super) market_id: String,
     pub(super) outcome: String,
     pub(super) side: Side,
-    pub(super) price: Price,
-    pub(super) size: Shares,
+    pub(super) price: AskedPrice,
+    pub(super) size: AskedSize,
     pub(super) tif: TimeInForce,
     pub(super) credentials: Option<Body>,
     body: Body,
@@ -175,10 +175,11 @@ impl Asked {
             market_id: market_id.to_owned(),
             outcome: outcome.to_owned(),
             side,
-            price: number::price(&price)?,
-            size: number::shares("size", &size)?,
+            price: AskedPrice::read(&price)?,
+            size: AskedSize::read(&size)?,
             tif: time_in_force(body.object("params")?.as_ref())?,
-            credentials: body.object("credentials")?,
+            // All of them may be left out, and then none were given.
+            credentials: body.object("credentials")?.filter(|given| !given.is_empty()),
             body,
         })
     }
@@ -220,6 +221,8 @@ fn time_in_force(params: Option<&Body>) -> Result<TimeInForce, Failure> {
 fn fee_auth(body: &Body) -> Result<Option<FeeAuth>, Failure> {
     let Some(fee) = body.object("fee_auth")? else { return Ok(None) };
     let bad = |name: &str| Failure::bad_request(format!("fee_auth.{name} is not valid"));
+    // Whatever is wrong with it is a bad request (§9.8).
+    let lacks = |name: &str| Failure::bad_request(format!("fee_auth.{name} is required"));
     let address = |body: &Body, name: &str| match body.text(name)? {
         Some(text) => text
             .parse::<Address>()
@@ -227,12 +230,12 @@ fn fee_auth(body: &Body) -> Result<Option<FeeAuth>, Failure> {
             .map_err(|_| Failure::bad_request(format!("{name} is not an address"))),
         None => Ok(None),
     };
-    let order_id: B256 = fee.required("order_id")?.parse().map_err(|_| bad("order_id"))?;
-    let amount = number::scaled(fee.required("fee_amount")?, 0).map_err(|_| bad("fee_amount"))?;
-    let deadline = fee.whole("deadline")?.ok_or_else(|| Failure::missing("fee_auth.deadline is required"))?;
-    let signature = fee.required("signature")?;
-    let signature = alloy_primitives::hex::decode(signature).map_err(|_| bad("signature"))?;
-    let payer = address(&fee, "payer")?.ok_or_else(|| Failure::missing("fee_auth.payer is required"))?;
+    let member = |name: &str| fee.text(name)?.ok_or_else(|| lacks(name));
+    let order_id: B256 = member("order_id")?.parse().map_err(|_| bad("order_id"))?;
+    let amount = number::scaled(member("fee_amount")?, 0).map_err(|_| bad("fee_amount"))?;
+    let deadline = fee.whole("deadline")?.ok_or_else(|| lacks("deadline"))?;
+    let signature = alloy_primitives::hex::decode(member("signature")?).map_err(|_| bad("signature"))?;
+    let payer = address(&fee, "payer")?.ok_or_else(|| lacks("payer"))?;
     Ok(Some(FeeAuth {
         order_id,
         payer,

@@ -7,10 +7,12 @@ use super::error::Failure;
 use super::order_wire::{Asked, Shown, TERMS};
 use super::params::{limit, seconds, until};
 use super::selector::{exchange_of, market_filter, market_of, outcome_of};
+use super::text::order_id;
 use crate::http::Endpoint;
 use crate::service::ExchangeReceipt;
 use crate::service::callers::MayRead;
 use crate::service::history::{OrderFilter, OrderRow, OrderStatus};
+use crate::service::markets::tick_of;
 use crate::service::orders::{NotCanceled, Placed, Wish};
 use crate::types::{AccountId, NewOrder, OrderId, OrderKind, Reject, Size, Timestamp};
 use actix_web::http::Method;
@@ -37,6 +39,7 @@ async fn post_order(call: Call<Asker>) -> Answer {
     let permit = service.may_trade_venue(customer, venue, given.as_ref()).await?;
     let chosen = market_of(&service.catalog(), venue, &asked.market_id)?;
     let outcome = outcome_of(&chosen.spec, Some(&asked.outcome))?;
+    let (limit, size) = (asked.price.on(tick_of(&chosen.spec))?, asked.size.in_lots(chosen.spec.lot)?);
     let order = NewOrder {
         // The permit's, once it is placed.
         account: AccountId::default(),
@@ -44,8 +47,8 @@ async fn post_order(call: Call<Asker>) -> Answer {
         outcome,
         side: asked.side,
         kind: OrderKind::Limit,
-        size: Size::Shares(asked.size),
-        limit: asked.price,
+        size: Size::Shares(size),
+        limit,
         tif: asked.tif,
         post_only: false,
         terms: TERMS,
@@ -59,8 +62,8 @@ async fn post_order(call: Call<Asker>) -> Answer {
         order,
         outcome,
         side: asked.side,
-        limit: asked.price,
-        size: asked.size,
+        limit,
+        size,
         filled,
         is_over: Shown::over(closed),
         created_at: at,
@@ -131,8 +134,10 @@ async fn delete_order(call: Call<Asker>) -> Answer {
 
 /// The order that the path names.
 fn named(call: &Call<Asker>) -> Result<OrderId, Failure> {
-    let number = call.path("order_id").strip_prefix("order_").and_then(|digits| digits.parse().ok());
-    number.map(OrderId).ok_or_else(Failure::order_not_found)
+    let id = call.path("order_id");
+    let number = id.strip_prefix("order_").and_then(|digits| digits.parse().ok()).map(OrderId);
+    // An id has one spelling.
+    number.filter(|number| order_id(*number) == id).ok_or_else(Failure::order_not_found)
 }
 
 async fn show(call: &Call<Asker>, permit: &MayRead, order: OrderId) -> Answer {

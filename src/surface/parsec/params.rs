@@ -41,7 +41,9 @@ pub(super) fn flag<Who>(call: &Call<Who>, name: &str) -> Result<bool, Failure> {
 /// The offset that a cursor of a list is (§5.5).
 pub(super) fn offset<Who>(call: &Call<Who>) -> Result<usize, Failure> {
     let Some(text) = call.query("cursor") else { return Ok(0) };
-    text.parse().map_err(|_| Failure::bad_request("invalid cursor"))
+    let offset: Option<usize> = text.parse().ok();
+    // One that this server wrote has one spelling.
+    offset.filter(|offset| offset.to_string() == text).ok_or_else(|| Failure::bad_request("invalid cursor"))
 }
 
 /// Whether history may be asked for from a moment on (§5.6).

@@ -52,7 +52,10 @@ pub(super) struct Chosen {
 /// The market with an id of a venue's own, a condition id, or either with the venue before it (§5.2).
 pub(super) fn market_of(catalog: &Catalog, venue: Venue, id: &str) -> Result<Chosen, Failure> {
     let bare = id.split_once(':').filter(|(prefix, _)| *prefix == venue.name()).map_or(id, |(_, bare)| bare);
-    let found = catalog.by_gamma_id(bare).or_else(|| catalog.by_condition(bare));
+    let is_hex = bare.starts_with("0x");
+    let by_condition =
+        || if is_hex { catalog.by_condition(&bare.to_ascii_lowercase()) } else { catalog.by_condition(bare) };
+    let found = catalog.by_gamma_id(bare).or_else(by_condition);
     let found = found.and_then(|market| Some(Chosen { market, spec: Arc::clone(catalog.get(market)?) }));
     found.filter(|chosen| chosen.spec.venue == venue).ok_or_else(Failure::market_not_found)
 }
@@ -63,8 +66,10 @@ pub(super) fn by_parsec_id(catalog: &Catalog, id: &str) -> Result<Chosen, Failur
         Failure::bad_request(format!("invalid parsec_id: {} (expected exchange:market_id)", shown(id)))
     })?;
     match Exchange::named(exchange)? {
-        Exchange::Venue(venue) => market_of(catalog, venue, native),
-        Exchange::DataOnly(_) => Err(Failure::market_not_found()),
+        Exchange::Venue(venue) if !native.starts_with(&format!("{exchange}:")) => {
+            market_of(catalog, venue, native)
+        }
+        Exchange::Venue(_) | Exchange::DataOnly(_) => Err(Failure::market_not_found()),
     }
 }
 
@@ -82,10 +87,14 @@ pub(super) fn choose(
     exchange: Option<&str>,
     native: Option<&str>,
 ) -> Result<Chosen, Failure> {
+    let differ = || Failure::bad_request("parsec_id and exchange + market_id name different markets");
     let pair = match (exchange, native) {
         (Some(exchange), Some(native)) => Some((exchange, native)),
         (None, None) => None,
-        // One half beside a whole id says nothing more.
+        // One half beside a whole id says nothing more, unless it says something else.
+        (Some(exchange), None) if parsec.is_some_and(|id| !id.starts_with(&format!("{exchange}:"))) => {
+            return Err(differ());
+        }
         (Some(_), None) | (None, Some(_)) if parsec.is_some() => None,
         (Some(_), None) => return Err(Failure::missing("market_id is required with exchange")),
         (None, Some(_)) => return Err(Failure::missing("exchange is required with market_id")),
@@ -103,7 +112,7 @@ pub(super) fn choose(
             if by_pair(pair).is_ok_and(|other| other.market == one.market) {
                 return Ok(one);
             }
-            Err(Failure::bad_request("parsec_id and exchange + market_id name different markets"))
+            Err(differ())
         }
     }
 }

@@ -93,7 +93,9 @@ async fn found(
         let some = service.public_fills(some).await?;
         let is_last = some.len() <= most;
         // What happened at the cursor's moment was shown in part: ids tell which.
-        rows.extend(some.into_iter().filter(|row| after.is_none_or(|place| row.trade < TradeId(place.id))));
+        rows.extend(some.into_iter().filter(|row| {
+            after.is_none_or(|place| row.at < place_at(place) || row.trade < TradeId(place.id))
+        }));
         if is_last || rows.len() > most {
             return Ok(rows);
         }

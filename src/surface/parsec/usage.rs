@@ -6,13 +6,12 @@ use super::error::Failure;
 use super::params::limit;
 use super::text::parsec_id;
 use crate::http::Endpoint;
+use crate::service::Catalog;
 use crate::service::customer_sockets::{SocketTotals, SocketUsage};
 use crate::service::customers::Profile;
-use crate::service::{Catalog, MarketSpec};
+use crate::types::MarketId;
 use actix_web::http::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![endpoint(Method::GET, "/usage", get_usage), endpoint(Method::GET, "/ws/usage", get_socket_usage)]
@@ -53,7 +52,7 @@ async fn get_socket_usage(call: Call<Asker>) -> Answer {
         Some(_) => return Err(Failure::bad_request("scope must be self or global")),
     };
     let Profile { customer_id, .. } = service.profile(customer)?;
-    let SocketUsage { totals: all, customers, books } =
+    let SocketUsage { totals: all, customers, markets } =
         if is_global { service.all_sockets(customer, most)? } else { service.own_sockets(customer, most) };
     let named = |id: &str, own: &SocketTotals| {
         let mut body = totals(own);
@@ -65,7 +64,7 @@ async fn get_socket_usage(call: Call<Asker>) -> Answer {
         "updated_at_ms": service.now().millis(),
         "totals": totals(&all),
         "customers": customers.iter().map(|(id, own)| named(id, own)).collect::<Vec<_>>(),
-        "top_markets": top_markets(&service.catalog(), &books),
+        "top_markets": top_markets(&service.catalog(), &markets),
     });
     if !is_global {
         body["customer"] = named(&customer_id, &all);
@@ -87,18 +86,11 @@ fn totals(all: &SocketTotals) -> Value {
     })
 }
 
-type Book = (crate::types::MarketId, crate::types::Outcome);
-
 /// Markets by how many follow either of their books.
-fn top_markets(catalog: &Catalog, books: &[(Book, u64)]) -> Vec<Value> {
-    let mut markets: BTreeMap<String, u64> = BTreeMap::new();
-    for ((market, _), count) in books {
-        if let Some(spec) = catalog.get(*market).map(Arc::as_ref) {
-            let spec: &MarketSpec = spec;
-            *markets.entry(parsec_id(spec)).or_default() += count;
-        }
-    }
-    let mut all: Vec<_> = markets.into_iter().collect();
-    all.sort_by(|(one, a), (other, b)| b.cmp(a).then(one.cmp(other)));
-    all.into_iter().map(|(id, count)| json!({"parsec_id": id, "subscriptions_total": count})).collect()
+fn top_markets(catalog: &Catalog, markets: &[(MarketId, u64)]) -> Vec<Value> {
+    let named = |(market, count): &(MarketId, u64)| {
+        let id = parsec_id(catalog.get(*market)?);
+        Some(json!({"parsec_id": id, "subscriptions_total": count}))
+    };
+    markets.iter().filter_map(named).collect()
 }

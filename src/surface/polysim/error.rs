@@ -235,7 +235,9 @@ impl From<Reject> for Failure {
                     tick.plain()
                 ),
             ),
-            Reject::InvalidQuantity => (400, "INVALID_QUANTITY", "Quantity must be positive".to_owned()),
+            Reject::InvalidQuantity | Reject::OffLot { .. } => {
+                (400, "INVALID_QUANTITY", "Quantity must be positive".to_owned())
+            }
             Reject::BelowMinimumSize { minimum } => (
                 400,
                 "ORDER_BELOW_MIN_SIZE",

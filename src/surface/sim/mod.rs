@@ -26,7 +26,7 @@ pub(super) fn surface() -> Surface {
             vec![
                 #[cfg(not(feature = "clob"))]
                 Endpoint::new(Method::GET, "/", || web::get().to(|| async { HttpResponse::Ok().json("OK") })),
-                Endpoint::new(Method::GET, "/healthz", || web::get().to(get_health)),
+                health(),
                 Endpoint::new(Method::GET, "/sim/clock", || web::get().to(get_clock)),
                 Endpoint::new(Method::GET, "/sim/digest", || web::get().to(get_digest)),
                 Endpoint::new(Method::POST, "/sim/clock/advance", || web::post().to(post_advance)),
@@ -46,6 +46,11 @@ pub(super) fn surface() -> Surface {
     }
 }
 
+/// Whether the world goes on.
+pub(super) fn health() -> Endpoint {
+    Endpoint::new(Method::GET, "/healthz", || web::get().to(get_health))
+}
+
 /// A refusal in this surface's words.
 struct Failure {
     status: u16,
@@ -60,6 +65,7 @@ impl Failure {
 
 /// Every refusal has its status; the sentence is the refusal's own.
 impl From<Reject> for Failure {
+    #[expect(clippy::too_many_lines, reason = "one row a refusal, and no wildcard")]
     fn from(reject: Reject) -> Self {
         let status = match &reject {
             Reject::Overloaded
@@ -119,6 +125,7 @@ impl From<Reject> for Failure {
             | Reject::Unsupported
             | Reject::OffTick { .. }
             | Reject::InvalidQuantity
+            | Reject::OffLot { .. }
             | Reject::BelowMinimumSize { .. }
             | Reject::BelowMinimumNotional { .. }
             | Reject::InvalidExpiration { .. }

@@ -83,24 +83,15 @@ impl Fees {
     }
 
     /// Binds a fee to the order that it was taken for.
-    pub(super) fn bind(
-        &mut self,
-        fee: &FeeHold,
-        id: OrderId,
-        (account, total, size): (AccountId, Usd, Shares),
-        payee: Option<AccountId>,
-        at: Timestamp,
-    ) {
-        let own = self.used_by.entry(account).or_default();
+    fn bind(&mut self, fee: &FeeHold, order: OrderId, held: Held, at: Timestamp) {
+        let own = self.used_by.entry(held.account).or_default();
         while let Some((_, over)) = own.first().copied().filter(|(until, _)| *until <= at) {
             own.pop_first();
             self.used.remove(&over);
         }
         own.insert((fee.until, fee.id));
         self.used.insert(fee.id);
-        let share = payee.map(|payee| (payee, fee.share_bps));
-        let (paid, filled) = (Usd::ZERO, Shares::ZERO);
-        self.held.insert(id, Held { account, total, paid, size, filled, share });
+        self.held.insert(order, held);
     }
 
     /// What some events make due, in their order.
@@ -177,8 +168,15 @@ impl State {
         };
         let payee = fee.payee.and_then(|address| self.identity.by_wallet(address));
         let payee = payee.and_then(|user| self.wallets.get(user, Purse::Polymarket)).map(|own| own.account);
-        let held = (order.account, order.terms.set_aside, size);
-        self.about.fees.bind(fee, id, held, payee, at);
+        let held = Held {
+            account: order.account,
+            total: order.terms.set_aside,
+            paid: Usd::ZERO,
+            size,
+            filled: Shares::ZERO,
+            share: payee.map(|payee| (payee, fee.share_bps)),
+        };
+        self.about.fees.bind(fee, id, held, at);
         Ok(placed)
     }
 
@@ -257,7 +255,7 @@ mod tests {
         let fee = FeeHold { id: [1; 32], until: at(10), payee: None, share_bps: 0 };
         assert_eq!(fees.may_take(&fee, AccountId(1), at(9)), Ok(()));
         assert_eq!(fees.may_take(&fee, AccountId(1), at(10)), Err(Reject::BadFee(FeeFailure::Late)));
-        fees.bind(&fee, OrderId(1), (AccountId(1), Usd::from_micros(9), Shares::from_whole(1)), None, at(9));
+        fees.bind(&fee, OrderId(1), held(9, None), at(9));
         for account in [AccountId(1), AccountId(2)] {
             assert_eq!(fees.may_take(&fee, account, at(9)), Err(Reject::BadFee(FeeFailure::Used)));
         }
@@ -271,16 +269,15 @@ mod tests {
             id[..8].copy_from_slice(&number.to_le_bytes());
             FeeHold { id, until, payee: None, share_bps: 0 }
         };
-        let held = (AccountId(1), Usd::from_micros(9), Shares::from_whole(1));
         for number in 0..USED_MAX {
             let until = if number == 7 { at(10) } else { at(1_000_000) };
-            fees.bind(&fee(number, until), OrderId(1), held, None, at(0));
+            fees.bind(&fee(number, until), OrderId(1), held(9, None), at(0));
         }
         let one_more = fee(USED_MAX, at(20));
         assert!(matches!(fees.may_take(&one_more, AccountId(1), at(9)), Err(Reject::LimitReached(_))));
         assert_eq!(fees.may_take(&one_more, AccountId(2), at(9)), Ok(()));
         assert_eq!(fees.may_take(&one_more, AccountId(1), at(10)), Ok(()), "one of them is over");
-        fees.bind(&one_more, OrderId(2), held, None, at(10));
+        fees.bind(&one_more, OrderId(2), held(9, None), at(10));
         assert!(matches!(fees.may_take(&fee(7, at(20)), AccountId(1), at(10)), Err(Reject::LimitReached(_))));
     }
 }

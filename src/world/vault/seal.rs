@@ -61,7 +61,12 @@ impl Keys {
             }
             Self::Directory(directory) => {
                 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+                if !directory.exists() {
+                    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+                    if let Some(parent) = directory.parent() {
+                        std::fs::File::open(parent)?.sync_all()?;
+                    }
+                }
                 let mut file = std::fs::OpenOptions::new()
                     .write(true)
                     .create_new(true)

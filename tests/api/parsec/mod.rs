@@ -3,6 +3,7 @@
 mod builders;
 mod credentials;
 mod fees;
+mod leniency;
 mod limits;
 mod matrix;
 mod secrets;

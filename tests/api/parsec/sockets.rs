@@ -269,6 +269,86 @@ fn a_message_that_is_too_long_ends_the_socket_and_a_reset_does_too() {
 }
 
 #[test]
+fn fills_on_an_account_of_credentials_in_a_request_are_told_to_the_sockets_of_whoever_sent_them() {
+    let server = Server::in_memory();
+    let market = server.markets(1).remove(0);
+    let builder = Caller::persona(&server, "builder");
+    let mut socket = open(&server, &builder.key);
+    follow(&mut socket, &market, 5);
+    let given = builder.with(&super::wallet(97));
+    // The first proof makes the account; from then on the socket listens to it.
+    assert_eq!(given.cash(&server), 1_000_000_000);
+    given.order(&server, &market, "buy", (market.ask, 5)).ok("an order");
+    let fill = loop {
+        let message = heard(&mut socket);
+        if message["kind"] == "fill" {
+            break message;
+        }
+    };
+    assert_eq!(fill["size"], 5);
+}
+
+#[test]
+fn an_entry_is_taken_as_it_is_meant_and_one_that_is_wrong_is_named() {
+    let server = Server::in_memory();
+    let market = server.markets(1).remove(0);
+    let mut socket = open(&server, server.persona("trader", "pk_key"));
+    let id = named(&market);
+    let ask = |socket: &mut Socket, kind: &str, entries: Value| {
+        say(socket, &json!({"type": kind, "markets": entries}));
+    };
+    // Beyond what is shown it is the most or the fewest; the outcome may be a number; named twice it comes once.
+    for (entry, levels) in [
+        (json!({"parsec_id": id, "depth": -1}), 1),
+        (json!({"parsec_id": id, "depth": 1.0, "outcome": 0}), 1),
+        (json!({"parsec_id": id, "depth": 2, "outcome": "0"}), 2),
+    ] {
+        ask(&mut socket, "subscribe", json!([entry, entry]));
+        let snapshot = heard(&mut socket);
+        assert_eq!(
+            (&snapshot["kind"], snapshot["bids"].as_array().map(Vec::len)),
+            (&json!("snapshot"), Some(levels))
+        );
+    }
+    let wrong = |code: u16, message: &str, id: Option<&str>| {
+        let mut error = json!({"type": "error", "code": code, "message": message});
+        if let Some(id) = id {
+            error["parsec_id"] = id.into();
+        }
+        error
+    };
+    let native = market.condition.as_str();
+    ask(
+        &mut socket,
+        "subscribe",
+        json!([
+            {"parsec_id": id, "depth": "x"},
+            {"exchange": "polymarket", "market_id": native, "outcome": "Perhaps"},
+            {"exchange": "polymarket", "market_id": "nothing"},
+            0,
+        ]),
+    );
+    assert_eq!(heard(&mut socket), wrong(2001, "invalid message", Some(&id)));
+    let unknown = heard(&mut socket);
+    assert_eq!((&unknown["code"], &unknown["parsec_id"]), (&json!(2005), &json!(id)));
+    assert_eq!(heard(&mut socket)["parsec_id"], "polymarket:nothing");
+    assert_eq!(heard(&mut socket)["code"], 2001);
+    // Nobody follows what nobody knows, and how deep it was is no matter.
+    ask(&mut socket, "unsubscribe", json!([{"parsec_id": "kalshi:zz"}, {"parsec_id": id, "depth": "x"}]));
+    say(&mut socket, &json!({"type": "resync", "parsec_id": id}));
+    assert_eq!(heard(&mut socket), wrong(2001, "not subscribed", Some(&own(&server, &market))));
+    // Nor does anyone ask for thousands at once.
+    ask(&mut socket, "subscribe", json!(vec![0; 30_000]));
+    assert_eq!(heard(&mut socket)["message"], "more than 1000 markets in one message");
+}
+
+/// The market's id over all venues, as the surface writes it.
+fn own(server: &Server, market: &Market) -> String {
+    let price = Caller::persona(server, "trader").get(server, &format!("/price?parsec_id={}", named(market)));
+    text(&price.ok("a price"), "parsec_id").to_owned()
+}
+
+#[test]
 fn a_surface_alone_answers_at_its_own_address_and_nothing_else() {
     let arguments = vec!["--listen-parsec".to_owned(), "localhost:0".to_owned()];
     let server = Server::start(Options { arguments, ..Options::default() });
@@ -277,7 +357,9 @@ fn a_surface_alone_answers_at_its_own_address_and_nothing_else() {
     let key = server.persona("trader", "pk_key");
     let ask = |path: &str| server.get(format!("{base}{path}")).header("X-API-Key", key).send();
     assert_eq!(ask("/api/v1/exchanges").status, 200);
-    for path in ["/v1/markets", "/gamma/markets", "/sim/clock", "/", "/healthz", "/api/geoblock"] {
+    // A script that waits for the port asks this one.
+    assert_eq!(server.get(format!("{base}/healthz")).send().ok("alive"), json!({"status": "ok"}));
+    for path in ["/v1/markets", "/gamma/markets", "/sim/clock", "/", "/api/geoblock"] {
         let answer = ask(path);
         super::refused(&answer, path, 404, "not_found");
     }

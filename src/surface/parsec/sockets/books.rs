@@ -1,6 +1,7 @@
 //! The books that a socket follows (§§11.3 to 11.7): each with its own depth and its own numbers.
 
 use super::super::error::Failure;
+use super::super::number::rounded;
 use super::super::selector::{Chosen, choose, outcome_of};
 use super::super::text::parsec_id;
 use super::frames::{self, Level};
@@ -12,10 +13,12 @@ use crate::service::{Bucket, CustomerRules, Fill, MarketUpdate, Service, Status}
 use crate::types::{MarketId, Outcome, Reject, Timestamp};
 use bytes::Bytes;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::time::Instant;
 
+/// Entries that one message may have: more than any tier follows.
+const ENTRIES_MAX: usize = 1_000;
 /// Levels a side unless a number is asked for.
 const DEPTH: usize = 50;
 /// Messages a second that ask for something, and so many at once: a client that must ask for several books again is not
@@ -55,7 +58,6 @@ pub(super) struct Books {
 struct Named {
     chosen: Chosen,
     outcome: Outcome,
-    depth: Option<usize>,
 }
 
 impl Books {
@@ -91,32 +93,45 @@ impl Books {
         }
     }
 
-    /// The books that a message names; for each that it names wrongly what is wrong. One fails no other.
-    fn named(&self, message: &Value) -> Result<Vec<Result<Named, Bytes>>, Bytes> {
-        let entries = message.get("markets").and_then(Value::as_array).ok_or_else(frames::invalid_message)?;
-        Ok(entries.iter().map(|entry| self.read(entry)).collect())
-    }
-
-    fn read(&self, entry: &Value) -> Result<Named, Bytes> {
+    /// What an entry of a message names, or what is wrong with it.
+    fn read(&self, entry: &Value) -> Result<Named, Wrong> {
         let text = |name: &str| match entry.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+            Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            // An outcome may be its number.
+            Some(Value::Number(number)) if name == "outcome" => Ok(Some(number.to_string())),
             Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                Err(frames::invalid_message())
+                Err(Wrong::shape(None))
             }
         };
-        let given = text("parsec_id")?;
-        let catalog = self.service.catalog();
-        let chosen = choose(&catalog, given, text("exchange")?, text("market_id")?);
-        let chosen = chosen.map_err(|failure| refusal(&failure, given))?;
-        let outcome = outcome_of(&chosen.spec, text("outcome")?)
-            .map_err(|failure| frames::error(2005, &failure.error, given))?;
-        let depth = match entry.get("depth") {
-            None | Some(Value::Null) => None,
-            Some(depth) => Some(depth.as_u64().ok_or_else(frames::invalid_message)?),
-        };
-        let depth = depth.map(|depth| usize::try_from(depth).unwrap_or(usize::MAX));
-        Ok(Named { chosen, outcome, depth })
+        let [parsec, exchange, native] = [text("parsec_id")?, text("exchange")?, text("market_id")?];
+        let pair = || Some(format!("{}:{}", exchange.as_deref()?, native.as_deref()?));
+        let named = parsec.clone().or_else(pair);
+        let chosen =
+            choose(&self.service.catalog(), parsec.as_deref(), exchange.as_deref(), native.as_deref());
+        let chosen = chosen.map_err(|failure| Wrong::selector(&failure, named.clone()))?;
+        let outcome = text("outcome").map_err(|_| Wrong::shape(named.clone()))?;
+        let outcome = outcome_of(&chosen.spec, outcome.as_deref()).map_err(|failure| Wrong {
+            code: 2005,
+            text: failure.error,
+            named: named.clone(),
+        })?;
+        Ok(Named { chosen, outcome })
+    }
+
+    /// How many levels an entry asks for: as many as are asked for if that many are shown, else the most or the fewest.
+    fn depth(entry: &Value) -> Result<usize, Wrong> {
+        match entry.get("depth") {
+            None | Some(Value::Null) => Ok(DEPTH),
+            Some(Value::Number(number)) => {
+                let depth = rounded(&number.to_string(), 0).unwrap_or_default();
+                Ok(usize::try_from(depth.max(0)).unwrap_or(usize::MAX))
+            }
+            Some(Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_)) => {
+                let named = entry.get("parsec_id").and_then(Value::as_str).map(str::to_owned);
+                Err(Wrong::shape(named))
+            }
+        }
     }
 
     pub(super) async fn subscribe(&mut self, message: &Value, ear: &mut Ear) -> Step {
@@ -124,30 +139,39 @@ impl Books {
             return step;
         }
         self.seat.asked(true);
-        let named = match self.named(message) {
-            Ok(named) => named,
-            Err(frame) => return Step::send(vec![frame]),
+        let entries = match entries(message) {
+            Ok(entries) => entries,
+            Err(wrong) => return Step::send(vec![wrong.frame()]),
         };
-        let mut all = Vec::new();
-        for entry in named {
-            match entry {
-                Ok(named) => match self.follow(named, ear).await {
-                    Ok(frame) => all.push(frame),
-                    Err(step) => {
-                        all.extend(step.frames);
-                        if let Some(end) = step.end {
-                            return Step::send(all).then(end);
-                        }
+        let (mut all, mut shown) = (Vec::new(), BTreeSet::new());
+        for entry in entries {
+            let named = self.read(entry).and_then(|named| Ok((Self::depth(entry)?, named)));
+            let (depth, named) = match named {
+                Ok(named) => named,
+                Err(wrong) => {
+                    all.push(wrong.frame());
+                    continue;
+                }
+            };
+            // Named twice in one message it is shown once.
+            if !shown.insert((named.chosen.market, named.outcome)) {
+                continue;
+            }
+            match self.follow(&named, depth, ear).await {
+                Ok(frame) => all.push(frame),
+                Err(step) => {
+                    all.extend(step.frames);
+                    if let Some(end) = step.end {
+                        return Step::send(all).then(end);
                     }
-                },
-                Err(frame) => all.push(frame),
+                }
             }
         }
         Step::send(all)
     }
 
     /// Follows a book, or shows it again at another depth. Nothing but its first snapshot says that it worked.
-    async fn follow(&mut self, named: Named, ear: &mut Ear) -> Result<Bytes, Step> {
+    async fn follow(&mut self, named: &Named, depth: usize, ear: &mut Ear) -> Result<Bytes, Step> {
         let book = (named.chosen.market, named.outcome);
         let id = parsec_id(&named.chosen.spec);
         if !self.seat.follow(book, self.rules.subscriptions_max) {
@@ -165,7 +189,7 @@ impl Books {
             return Err(Step::from(reject));
         }
         let most = usize::try_from(self.rules.depth_max).unwrap_or(usize::MAX).max(1);
-        let depth = named.depth.unwrap_or(DEPTH).clamp(1, most);
+        let depth = depth.clamp(1, most);
         let followed = self.followed.entry(book).or_insert_with(Followed::new);
         followed.depth = depth;
         Ok(self.snapshot(book))
@@ -200,18 +224,20 @@ impl Books {
             return step;
         }
         self.seat.asked(false);
-        let named = match self.named(message) {
-            Ok(named) => named,
-            Err(frame) => return Step::send(vec![frame]),
+        let entries = match entries(message) {
+            Ok(entries) => entries,
+            Err(wrong) => return Step::send(vec![wrong.frame()]),
         };
-        let mut wrong = Vec::new();
-        for entry in named {
-            match entry {
+        let mut all = Vec::new();
+        for entry in entries {
+            match self.read(entry) {
                 Ok(named) => self.leave((named.chosen.market, named.outcome), ear),
-                Err(frame) => wrong.push(frame),
+                // What nobody knows nobody follows (§11.3).
+                Err(wrong) if wrong.is_unknown() => {}
+                Err(wrong) => all.push(wrong.frame()),
             }
         }
-        Step::send(wrong)
+        Step::send(all)
     }
 
     fn leave(&mut self, book: Book, ear: &mut Ear) {
@@ -229,7 +255,7 @@ impl Books {
         }
         let named = match self.read(message) {
             Ok(named) => named,
-            Err(frame) => return Step::send(vec![frame]),
+            Err(wrong) => return Step::send(vec![wrong.frame()]),
         };
         let book = (named.chosen.market, named.outcome);
         if self.followed.contains_key(&book) {
@@ -249,6 +275,10 @@ impl Books {
         let mut all = Vec::new();
         for outcome in Outcome::BOTH {
             let Some(followed) = self.followed.get_mut(&(update.market, outcome)) else { continue };
+            // Until it is shown anew nothing is said of it.
+            if followed.is_lost {
+                continue;
+            }
             let number = followed.number;
             let stamps = (number, update.at, now);
             all.extend(update.trades.iter().map(|trade| frames::trade(replica, outcome, trade, stamps)));
@@ -300,9 +330,6 @@ impl Followed {
 
     /// What of the view changed since it was told last, if anything did (§11.5).
     fn delta(&mut self, replica: &Replica, outcome: Outcome, at: (Timestamp, Timestamp)) -> Option<Bytes> {
-        if self.is_lost {
-            return None;
-        }
         let [bids, asks] = replica.levels(outcome, self.depth);
         let changes = [frames::changes(&self.bids, &bids), frames::changes(&self.asks, &asks)];
         if changes.iter().all(Vec::is_empty) {
@@ -314,12 +341,43 @@ impl Followed {
     }
 }
 
-/// Why a selector is refused, in the socket's own numbers (§11.9).
-fn refusal(failure: &Failure, parsec_id: Option<&str>) -> Bytes {
-    let code = match failure.code {
-        "exchange_not_found" => 2003,
-        "market_not_found" => 2002,
-        _ => 2001,
-    };
-    frames::error(code, &failure.error, parsec_id)
+/// What is wrong with an entry of a message, in the socket's own numbers (§11.9).
+struct Wrong {
+    code: u16,
+    text: String,
+    /// The market that it names, so that its sender knows which entry is meant.
+    named: Option<String>,
+}
+
+impl Wrong {
+    fn shape(named: Option<String>) -> Self {
+        Self { code: 2001, text: "invalid message".to_owned(), named }
+    }
+
+    fn selector(failure: &Failure, named: Option<String>) -> Self {
+        let code = match failure.code {
+            "exchange_not_found" => 2003,
+            "market_not_found" => 2002,
+            _ => 2001,
+        };
+        Self { code, text: failure.error.clone(), named }
+    }
+
+    fn is_unknown(&self) -> bool {
+        self.code != 2001
+    }
+
+    fn frame(&self) -> Bytes {
+        frames::error(self.code, &self.text, self.named.as_deref())
+    }
+}
+
+/// The entries of a message. One that is wrong fails no other.
+fn entries(message: &Value) -> Result<&[Value], Wrong> {
+    let entries = message.get("markets").and_then(Value::as_array).ok_or_else(|| Wrong::shape(None))?;
+    if entries.len() > ENTRIES_MAX {
+        let text = format!("more than {ENTRIES_MAX} markets in one message");
+        return Err(Wrong { code: 2001, text, named: None });
+    }
+    Ok(entries)
 }

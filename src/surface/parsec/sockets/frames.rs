@@ -2,7 +2,6 @@
 
 use super::super::order_wire::side_name;
 use super::super::text::{fill_id, label, native_id, order_id, parsec_id, price, shares, token};
-use super::millis;
 use crate::http::json as frame;
 use crate::service::markets::{side_of, tick_of};
 use crate::service::replica::Replica;
@@ -11,6 +10,9 @@ use crate::types::{Outcome, Price, Shares, Timestamp, Venue};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+
+/// The longest id that an error repeats whole, in bytes.
+const ID_MAX: usize = 256;
 
 /// After how long without news a book is to be thought stale.
 const STALE_AFTER_MS: u32 = 5_000;
@@ -32,7 +34,9 @@ pub(super) fn auth_error(code: u16, message: &str) -> Bytes {
 pub(super) fn error(code: u16, message: &str, parsec_id: Option<&str>) -> Bytes {
     let mut body = json!({"type": "error", "code": code, "message": message});
     if let Some(id) = parsec_id {
-        body["parsec_id"] = super::super::error::shown(id).into();
+        // Whole, so that its sender finds it; but nobody's essay.
+        body["parsec_id"] =
+            if id.len() <= ID_MAX { id.into() } else { super::super::error::shown(id).into() };
     }
     frame(&body)
 }
@@ -44,7 +48,7 @@ pub(super) fn invalid_message() -> Bytes {
 
 /// The connection lives.
 pub(super) fn heartbeat(at: Timestamp) -> Bytes {
-    frame(&json!({"type": "heartbeat", "ts_ms": millis(at)}))
+    frame(&json!({"type": "heartbeat", "ts_ms": at.millis()}))
 }
 
 /// A word about a book as a whole.
@@ -69,8 +73,8 @@ fn named(kind: &str, spec: &MarketSpec, outcome: Outcome) -> Value {
 fn stamp(body: &mut Value, (number, at, now): (u64, Timestamp, Timestamp)) {
     body["server_seq"] = number.into();
     body["feed_state"] = "healthy".into();
-    body["exchange_ts_ms"] = millis(at).into();
-    body["ingest_ts_ms"] = millis(now).into();
+    body["exchange_ts_ms"] = at.millis().into();
+    body["ingest_ts_ms"] = now.millis().into();
 }
 
 /// The whole book of an outcome.

@@ -9,7 +9,7 @@ use crate::http::{Closed, End, Endpoint, Incoming, Socket, Step, header, until};
 use crate::service::customers::Customer;
 use crate::service::ear::{Ear, Heard, Source};
 use crate::service::{Notice, Service, UserNews};
-use crate::types::{AccountId, Timestamp, UserId};
+use crate::types::{AccountId, UserId};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderValue, UPGRADE};
 use actix_web::web::{self, Payload};
@@ -17,6 +17,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use books::Books;
 use bytes::Bytes;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
@@ -77,7 +78,10 @@ async fn serve(service: Service, mut socket: Socket, mut notices: broadcast::Rec
         Err(Some(step)) => return finish(socket, step).await,
         Err(None) => return,
     };
-    let (Some(seat), Ok(profile)) = (service.open_socket(&customer), service.profile(&customer)) else {
+    let Ok(profile) = service.profile(&customer) else {
+        return finish(socket, Step::end(End::STARTED_OVER)).await;
+    };
+    let Some(seat) = service.open_socket(&customer) else {
         return finish(socket, Step::end(NO_SEAT)).await;
     };
     let welcome = frames::auth_ok(&profile.customer_id);
@@ -90,7 +94,7 @@ async fn serve(service: Service, mut socket: Socket, mut notices: broadcast::Rec
         books: Books::new(service.clone(), (profile.tier, profile.rules), seat),
         service,
         customer,
-        accounts: Vec::new(),
+        accounts: BTreeSet::new(),
         beats_at: now + HEARTBEAT_EVERY,
         looks_at: now,
     };
@@ -180,7 +184,7 @@ struct Session {
     customer: Customer,
     books: Books,
     /// The accounts whose fills are told, with those in whose name they are.
-    accounts: Vec<(UserId, AccountId)>,
+    accounts: BTreeSet<(UserId, AccountId)>,
     beats_at: Instant,
     looks_at: Instant,
 }
@@ -188,10 +192,12 @@ struct Session {
 impl Session {
     async fn run(mut self, mut socket: Socket, mut notices: broadcast::Receiver<Notice>) {
         let mut ear = Ear::default();
+        let bell = self.books.seat().bell();
         loop {
             let step = tokio::select! {
                 biased;
                 notice = notices.recv() => Step::end(end_of(notice)),
+                () = bell.notified() => self.look(&mut ear),
                 () = until(Some(self.looks_at)) => self.look(&mut ear),
                 incoming = socket.next() => match incoming {
                     Ok(Incoming::Text(text)) => self.said(&text, &mut ear).await,
@@ -238,10 +244,13 @@ impl Session {
         }
         let accounts = self.service.accounts_of(&self.customer);
         if accounts != self.accounts {
-            for (user, _) in &self.accounts {
-                ear.forget(Source::User(*user));
-            }
-            for (user, _) in &accounts {
+            let users = |accounts: &BTreeSet<(UserId, AccountId)>| {
+                accounts.iter().map(|(user, _)| *user).collect::<BTreeSet<_>>()
+            };
+            let (before, after) = (users(&self.accounts), users(&accounts));
+            // Whoever stays is listened to as before: no fill of theirs is lost.
+            before.difference(&after).for_each(|user| ear.forget(Source::User(*user)));
+            for user in after.difference(&before) {
                 ear.listen_to_user(*user, self.service.news_of_user(*user));
             }
             self.accounts = accounts;
@@ -280,9 +289,4 @@ impl Session {
             Heard::Silence => Step::end(End::STOPPING),
         }
     }
-}
-
-/// A moment in milliseconds, as sockets write it.
-fn millis(at: Timestamp) -> i64 {
-    at.millis()
 }

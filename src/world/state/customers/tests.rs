@@ -72,10 +72,9 @@ impl Desk {
 
     fn ask(&mut self, customer: UserId, command: CustomerCommand) -> Result<AccountId, Reject> {
         let by = self.by(customer);
-        match self.run(&Command::Customer { by, command: Box::new(command) })? {
-            Receipt::Selected(account) => Ok(account),
-            other => panic!("{other:?} selects nothing"),
-        }
+        let receipt = self.run(&Command::Customer { by, command: Box::new(command) })?;
+        let Receipt::Selected(account) = receipt else { panic!("{receipt:?} selects nothing") };
+        Ok(account)
     }
 
     fn link(&mut self, customer: UserId, credential: u8) -> Result<AccountId, Reject> {
@@ -90,10 +89,11 @@ impl Desk {
         let by = Authority::Customer { key: self.key, customer, linked: Some((KALSHI, linked)) };
         let order = low_bid(account, market);
         let place = Command::Place { by, order, claim: None, client_order_id: None, signed: None, fee: None };
-        match self.run(&place)? {
-            Receipt::Exchange(exchange::Receipt::Placed { order, .. }) => Ok(order),
-            other => panic!("{other:?} is no order"),
-        }
+        let receipt = self.run(&place)?;
+        let Receipt::Exchange(exchange::Receipt::Placed { order, .. }) = receipt else {
+            panic!("{receipt:?} is no order")
+        };
+        Ok(order)
     }
 
     fn is_open(&self, order: OrderId) -> bool {
