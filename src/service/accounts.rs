@@ -16,6 +16,8 @@ pub struct Portfolio {
     pub cash: Usd,
     /// Cash reserved for open orders.
     pub reserved: Usd,
+    /// Cash that open orders set aside for fees of somebody else's: not in `cash`, but not paid yet either.
+    pub set_aside: Usd,
     /// What is held, in the order of markets.
     pub held: Vec<Held>,
     /// The last record in this.
@@ -59,7 +61,7 @@ impl Portfolio {
     /// What everything is worth: cash, reserved or not, and the positions at their marks.
     #[must_use]
     pub fn value(&self) -> Usd {
-        self.cash + self.held.iter().map(Held::value).sum::<Usd>()
+        self.cash + self.set_aside + self.held.iter().map(Held::value).sum::<Usd>()
     }
 
     /// How many shares of an outcome are held.
@@ -141,6 +143,7 @@ fn portfolio(state: &State, account: AccountId) -> Option<Portfolio> {
         account,
         cash: purse.cash,
         reserved: purse.reserved,
+        set_aside: purse.escrow,
         held: held.filter(|held| held.holding.shares.is_positive()).collect(),
         sequence: state.sequence().unwrap_or_default(),
         at: state.at(),

@@ -4,9 +4,12 @@ use super::Service;
 use super::customers::{Customer, customer_id, sees_all};
 use crate::types::{AccountId, MarketId, Outcome, Reject, UserId};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
+/// Sockets that have not said yet whose they are, of everybody together.
+const WAITING_MAX: usize = 1_000;
 /// Sockets one customer may have open.
 const CONNECTIONS_MAX: u64 = 64;
 /// Accounts of a customer that are remembered because of its requests.
@@ -60,6 +63,17 @@ type Counted = (u32, UserId);
 pub struct CustomerSockets {
     // A std mutex: held to count, never across an await.
     counts: Mutex<Counts>,
+    waiting: AtomicUsize,
+}
+
+/// A socket that has not said yet whose it is. Dropping it makes room for another.
+#[derive(Debug)]
+pub struct WaitingSocket(Arc<CustomerSockets>);
+
+impl Drop for WaitingSocket {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -231,6 +245,15 @@ pub struct SocketUsage {
 }
 
 impl Service {
+    /// A place for one more socket that has yet to say whose it is; none if too many have.
+    #[must_use]
+    pub fn wait_socket(&self) -> Option<WaitingSocket> {
+        let all = &self.customer_sockets;
+        let is_one_more = |waiting: usize| (waiting < WAITING_MAX).then_some(waiting + 1);
+        all.waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, is_one_more).ok()?;
+        Some(WaitingSocket(Arc::clone(all)))
+    }
+
     /// A place for one more socket of a customer; none if it has too many.
     #[must_use]
     pub fn open_socket(&self, customer: &Customer) -> Option<OpenSocket> {

@@ -7,7 +7,7 @@ use super::callers::{MayRead, MayTrade};
 use super::credentials::Given;
 use super::{Caller, Service};
 use crate::identity::{CustomerRules, EndUser, Identity, Scheme, Tier, User, hash_secret};
-use crate::types::{AccountId, KeyId, Reject, UserId, Venue};
+use crate::types::{AccountId, DAY_MS, KeyId, Reject, Timestamp, UserId, Venue};
 use crate::world::Authority;
 use jsonwebtoken::{EncodingKey, Header};
 use serde::{Deserialize, Serialize};
@@ -39,6 +39,15 @@ pub enum NotActing {
     NotBuilder,
     /// There is no such end user, or it is another builder's.
     NotOwned,
+}
+
+/// History is asked for that a tier does not see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooOld {
+    /// The tier's name.
+    pub tier: &'static str,
+    /// How many days it sees.
+    pub days: u32,
 }
 
 /// What is known of a customer.
@@ -137,12 +146,12 @@ impl Service {
     /// # Panics
     /// Never: HS256 signs any claims.
     #[must_use]
-    pub fn mint_terminal_token(&self, customer: &Customer) -> (String, crate::types::Timestamp) {
+    pub fn mint_terminal_token(&self, customer: &Customer) -> (String, Timestamp) {
         let exp = self.now().seconds() + TERMINAL_SECONDS;
         let claims = TerminalClaims { kid: customer.key.0, epoch: customer.epoch(), exp };
         let key = EncodingKey::from_secret(self.world.secrets().terminal_secret().as_bytes());
         let token = jsonwebtoken::encode(&Header::default(), &claims, &key);
-        (token.expect("BUG: HS256 signs any claims"), crate::types::Timestamp::from_seconds(exp))
+        (token.expect("BUG: HS256 signs any claims"), Timestamp::from_seconds(exp))
     }
 
     /// Whether the key that a customer came with still lets it in: a socket outlives the moment it was asked.
@@ -192,6 +201,35 @@ impl Service {
             rules: *directory.identity.customer_tiers().of(user.plan),
             end_user: user.end_user.as_deref().cloned(),
         })
+    }
+
+    /// Since when a customer of its tier sees history (§5.6), asked for from a moment on: within a minute of the earliest,
+    /// so that "five days ago" may be asked for by whoever reckons it first and asks then.
+    ///
+    /// # Errors
+    /// [`TooOld`] if that is before what the tier sees.
+    pub fn sees_since(&self, profile: &Profile, from: Option<Timestamp>) -> Result<Timestamp, TooOld> {
+        let days = profile.rules.history_days;
+        if days == 0 {
+            return Ok(Timestamp::default());
+        }
+        let earliest = self.now().plus_millis(-i64::from(days) * DAY_MS);
+        if from.is_some_and(|from| from < earliest.plus_millis(-60_000)) {
+            return Err(TooOld { tier: profile.tier, days });
+        }
+        Ok(earliest)
+    }
+
+    /// Whether a venue knows a customer by what is linked: what only reads is authenticated too, and a wallet that nobody
+    /// signs for any more is not.
+    ///
+    /// # Errors
+    /// [`Reject::NotLetIn`] after a reset.
+    pub fn is_known_to(&self, customer: &Customer, venue: Venue) -> Result<bool, Reject> {
+        let directory = self.directory_in(customer.epoch())?;
+        let is_linked = directory.customers.link(customer.user, venue).is_some();
+        let trades = directory.customers.trades(customer.user, venue, self.now());
+        Ok(is_linked && trades != Err(Reject::SignerExpired))
     }
 
     /// The venues that a customer has credentials for.

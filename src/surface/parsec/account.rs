@@ -125,14 +125,7 @@ async fn get_ping(call: Call<Asker>) -> Answer {
         let (id, has_credentials, authenticated) = match exchange {
             Exchange::DataOnly(id) => (id, false, false),
             Exchange::Venue(venue) => {
-                let has_credentials = linked.contains(&venue);
-                // What only reads is authenticated too; a wallet that nobody signs for any more is not.
-                let trades = service.may_trade_venue(customer, venue, None).await;
-                (
-                    venue.name(),
-                    has_credentials,
-                    has_credentials && trades.err() != Some(Reject::SignerExpired),
-                )
+                (venue.name(), linked.contains(&venue), service.is_known_to(customer, venue)?)
             }
         };
         all.push(json!({

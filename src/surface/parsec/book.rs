@@ -6,7 +6,7 @@ use super::cursor;
 use super::error::Failure;
 use super::execution::{self, Walk};
 use super::number::amount as amount_of;
-use super::params::{earliest, limit, must_be_within, seconds, until};
+use super::params::{limit, seconds, until};
 use super::selector::{Chosen, outcome_of, selected};
 use super::text::{label, moment, native_id, parsec_id, price, shares, token};
 use crate::http::Endpoint;
@@ -101,9 +101,8 @@ async fn history(
     let limit = most(call, BOOKS, BOOKS_MAX)?;
     let after: Option<Place> = cursor::read(call)?;
     let profile = service.profile(&call.who.0)?;
-    must_be_within(start, now, (profile.tier, profile.rules.history_days))?;
+    let earliest = service.sees_since(&profile, start)?;
     let to = end.unwrap_or(now);
-    let earliest = earliest(now, profile.rules.history_days).unwrap_or_default();
     let from = start.unwrap_or_else(|| to.plus_millis(-DAY_MS).max(earliest));
     if start.is_some() && from > to {
         return Err(Failure::bad_request("start_ts must not be after end_ts"));

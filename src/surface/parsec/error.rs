@@ -3,6 +3,7 @@
 use crate::http::BodyFailure;
 use crate::service::KeyFailure;
 use crate::service::customer_quota::OverLimit;
+use crate::service::customers::TooOld;
 use crate::types::{Reject, Venue};
 use serde_json::{Value, json};
 
@@ -96,7 +97,8 @@ impl Failure {
         }
     }
 
-    fn busy(error: &str, seconds: u32) -> Self {
+    /// Not now, but soon.
+    pub(super) fn busy(error: &str, seconds: u32) -> Self {
         Self { retryable: true, retry_after: Some(seconds), ..Self::new(503, "service_unavailable", error) }
     }
 
@@ -205,6 +207,13 @@ impl From<Reject> for Failure {
             | Reject::MarketNotResolved
             | Reject::LimitReached(_) => Self::bad_request(message),
         }
+    }
+}
+
+impl From<TooOld> for Failure {
+    fn from(TooOld { tier, days }: TooOld) -> Self {
+        let text = format!("historical data limited to {days} days on the {tier} tier — upgrade for more");
+        Self::bad_request(text)
     }
 }
 

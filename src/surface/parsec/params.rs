@@ -3,7 +3,7 @@
 use super::call::Call;
 use super::error::Failure;
 use super::number::scaled;
-use crate::types::{DAY_MS, Timestamp};
+use crate::types::Timestamp;
 
 /// Unix seconds further than any moment here.
 const FAR: i64 = 100_000_000_000;
@@ -44,24 +44,4 @@ pub(super) fn offset<Who>(call: &Call<Who>) -> Result<usize, Failure> {
     let offset: Option<usize> = text.parse().ok();
     // One that this server wrote has one spelling.
     offset.filter(|offset| offset.to_string() == text).ok_or_else(|| Failure::bad_request("invalid cursor"))
-}
-
-/// Whether history may be asked for from a moment on (§5.6).
-pub(super) fn must_be_within(
-    from: Option<Timestamp>,
-    now: Timestamp,
-    (tier, days): (&str, u32),
-) -> Result<(), Failure> {
-    let Some(earliest) = earliest(now, days) else { return Ok(()) };
-    // Within the day, so that "five days ago" may be asked for by whoever reckons it first and asks then.
-    if from.is_some_and(|from| from.plus_millis(DAY_MS) < earliest.plus_millis(DAY_MS - 60_000)) {
-        let text = format!("historical data limited to {days} days on the {tier} tier — upgrade for more");
-        return Err(Failure::bad_request(text));
-    }
-    Ok(())
-}
-
-/// How far back a tier sees; none if all the way.
-pub(super) fn earliest(now: Timestamp, days: u32) -> Option<Timestamp> {
-    (days > 0).then(|| now.plus_millis(-i64::from(days) * DAY_MS))
 }

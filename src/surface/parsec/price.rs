@@ -3,7 +3,7 @@
 use super::auth::Asker;
 use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
-use super::params::{earliest, must_be_within, seconds};
+use super::params::seconds;
 use super::selector::{outcome_of, selected};
 use super::text::{label, moment, parsec_id, price, shares};
 use crate::http::Endpoint;
@@ -75,8 +75,7 @@ async fn get_price(call: Call<Asker>) -> Answer {
     let interval = Interval::named(call.query("interval").as_deref())?;
     let [start, end, at] = [seconds(&call, "start_ts")?, seconds(&call, "end_ts")?, seconds(&call, "at_ts")?];
     let (now, profile) = (call.service.now(), call.service.profile(&call.who.0)?);
-    must_be_within(start.or(at), now, (profile.tier, profile.rules.history_days))?;
-    let earliest = earliest(now, profile.rules.history_days).unwrap_or_default();
+    let earliest = call.service.sees_since(&profile, start.or(at))?;
     let candles = match at {
         Some(_) if start.is_some() || end.is_some() => {
             return Err(Failure::bad_request("at_ts cannot be combined with start_ts or end_ts"));

@@ -4,7 +4,7 @@ use super::auth::Asker;
 use super::call::{Answer, Call, Reply, endpoint};
 use super::cursor;
 use super::error::Failure;
-use super::params::{earliest, limit, must_be_within, seconds, until};
+use super::params::{limit, seconds, until};
 use super::selector::{outcome_of, selected};
 use super::text::{label, moment, native_id, parsec_id, price, shares, token};
 use crate::http::Endpoint;
@@ -41,13 +41,13 @@ async fn get_trades(call: Call<Asker>) -> Answer {
     let (start, end) = (seconds(&call, "start_ts")?, until(&call, "end_ts")?);
     let after: Option<Place> = cursor::read(&call)?;
     let profile = service.profile(&call.who.0)?;
-    must_be_within(start, service.now(), (profile.tier, profile.rules.history_days))?;
+    let earliest = service.sees_since(&profile, start)?;
     if start.zip(end).is_some_and(|(start, end)| start > end) {
         return Err(Failure::bad_request("start_ts must not be after end_ts"));
     }
     let filter = FillFilter {
         markets: vec![chosen.market],
-        from: start.or_else(|| earliest(service.now(), profile.rules.history_days)),
+        from: Some(start.unwrap_or(earliest)),
         // Both ends are included.
         before: end.into_iter().chain(after.map(place_at)).min().map(|last| last.plus_millis(1)),
         ..FillFilter::default()

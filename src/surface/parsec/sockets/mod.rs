@@ -6,6 +6,7 @@ mod frames;
 use super::call::{render, service};
 use super::error::Failure;
 use crate::http::{Closed, End, Endpoint, Incoming, Socket, Step, header, until};
+use crate::service::customer_sockets::WaitingSocket;
 use crate::service::customers::Customer;
 use crate::service::ear::{Ear, Heard, Source};
 use crate::service::{Notice, Service, UserNews};
@@ -59,12 +60,15 @@ fn open(request: &HttpRequest, payload: Payload) -> HttpResponse {
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
         return response;
     }
+    let service = service(request);
+    let Some(waiting) = service.wait_socket() else {
+        return render(request, Err(Failure::busy(NO_SEAT.reason, 1)), None);
+    };
     match Socket::accept(request, payload) {
         Ok((response, socket)) => {
-            let service = service(request);
             // Before anyone is looked up: a reset in between must close the socket.
             let notices = service.notices();
-            actix_web::rt::spawn(serve(service, socket, notices));
+            actix_web::rt::spawn(serve(service, socket, notices, waiting));
             response
         }
         Err(why) => render(request, Err(Failure::bad_request(why.to_string())), None),
@@ -72,8 +76,15 @@ fn open(request: &HttpRequest, payload: Payload) -> HttpResponse {
 }
 
 /// Serves one socket until it is closed: first whose it is, then what it asks for.
-async fn serve(service: Service, mut socket: Socket, mut notices: broadcast::Receiver<Notice>) {
-    let customer = match introduced(&service, &mut socket, &mut notices).await {
+async fn serve(
+    service: Service,
+    mut socket: Socket,
+    mut notices: broadcast::Receiver<Notice>,
+    waiting: WaitingSocket,
+) {
+    let introduced = introduced(&service, &mut socket, &mut notices).await;
+    drop(waiting);
+    let customer = match introduced {
         Ok(customer) => customer,
         Err(Some(step)) => return finish(socket, step).await,
         Err(None) => return,
