@@ -75,6 +75,9 @@ pub enum Command {
         /// What the user is called.
         name: String,
     },
+    /// Somebody signs in with a wallet, for Parsec's key that follows from it. The first time a user is made of it, unless
+    /// there is one; a user that ever had such a key gets no other.
+    SignIn(Address, Print),
     /// A builder asks for an end user.
     CreateEndUser(UserId, NewEndUser),
     /// A builder says how much an end user of its may ask in a second.

@@ -205,6 +205,23 @@ impl Identity {
         Ok(vec![change, Event::KeyIssued(key, Box::new(own))])
     }
 
+    /// A key for whoever signed in with a wallet, the first time (§10.4).
+    pub(super) fn sign_in(
+        &self,
+        at: Timestamp,
+        address: Address,
+        print: &Print,
+    ) -> Result<Vec<Event>, Reject> {
+        let mut events = self.join_wallet(address)?;
+        let user = self.by_wallet(address).unwrap_or_else(|| self.next_user());
+        if self.keys_of(user).any(|(_, key)| key.scheme == Scheme::Parsec) {
+            return Err(Reject::NotFirstKey);
+        }
+        let key = Key { permissions: Permissions::TRADE, ..fresh(user, Scheme::Parsec, print, at) };
+        events.push(Event::KeyIssued(self.next_key(), Box::new(key)));
+        Ok(events)
+    }
+
     /// How much an end user may ask.
     pub(super) fn limit_end_user(
         &self,
@@ -325,6 +342,20 @@ mod tests {
         assert!(matches!(create(&mut identity, ANN, wanted(&long, 0, 1)), Err(Reject::LimitReached(_))));
         let mute = NewEndUser { qps_limit: Some(0), ..wanted("user_001", 0, 1) };
         assert_eq!(create(&mut identity, ANN, mute), Err(Reject::InvalidQuantity));
+    }
+
+    #[test]
+    fn who_signs_in_with_a_wallet_gets_one_key_and_no_second() {
+        let mut identity = world();
+        let address = Address::repeat_byte(7);
+        let print = || wanted("", 0, 9).print;
+        let sign_in = || Command::SignIn(address, print());
+        assert_eq!(run(&mut identity, sign_in()), Ok(2), "a user and its key");
+        let user = identity.by_wallet(address).expect("it joined");
+        assert_eq!(run(&mut identity, sign_in()), Err(Reject::NotFirstKey));
+        let key = identity.keys_of(user).next().expect("it has one").0;
+        run(&mut identity, Command::DisableKey(key)).expect("it is there");
+        assert_eq!(run(&mut identity, sign_in()), Err(Reject::NotFirstKey), "what was revoked stays so");
     }
 
     #[test]

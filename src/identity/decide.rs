@@ -28,6 +28,7 @@ impl Identity {
             Command::IssueKey(user, wanted) => self.issue(at, *user, wanted),
             Command::JoinWallet(address) => self.join_wallet(*address),
             Command::JoinCredential { credential, name } => Ok(self.join_credential(*credential, name)),
+            Command::SignIn(address, print) => self.sign_in(at, *address, print),
             Command::CreateEndUser(builder, new) => self.create_end_user(at, *builder, new),
             Command::LimitEndUser(builder, user, qps) => self.limit_end_user(*builder, *user, *qps),
             Command::DeactivateEndUser(builder, user) => self.deactivate(*builder, *user),

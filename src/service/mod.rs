@@ -22,6 +22,7 @@ pub mod orders;
 pub mod quota;
 pub mod replica;
 pub mod settlement;
+pub mod sign_in;
 pub mod signed_orders;
 pub mod streams;
 pub mod wallet_keys;
@@ -61,6 +62,7 @@ pub struct Service {
     quotas: Arc<quota::Quotas>,
     customer_quotas: Arc<customer_quota::CustomerQuotas>,
     customer_sockets: Arc<customer_sockets::CustomerSockets>,
+    nonces: Arc<sign_in::Nonces>,
     clob_mode: ClobMode,
     restriction: Arc<restriction::Switch>,
 }
@@ -89,6 +91,7 @@ impl Service {
             quotas,
             customer_quotas: Arc::new(customer_quota::CustomerQuotas::new(rate_limits)),
             customer_sockets: Arc::default(),
+            nonces: Arc::default(),
             clob_mode,
             restriction: Arc::default(),
         }

@@ -10,6 +10,7 @@ mod fee;
 mod hmac;
 mod login;
 mod order;
+mod siwe;
 #[cfg(test)]
 mod tests;
 mod typed_data;
@@ -19,6 +20,7 @@ pub use self::fee::{FEE_CONTRACT, PullFee, recover_fee};
 pub use self::hmac::{sign_request, verifies};
 pub use self::login::{CHAINS, Login, recover_login};
 pub use self::order::{Form, Generation, Recovered, SignedOrder, digest_of, recover, struct_hash};
+pub use self::siwe::{SignIn, signed_message};
 
 /// The number of the chain that everybody uses, Polygon's. It is tried first.
 pub const POLYGON: u64 = 137;

@@ -24,6 +24,7 @@ mod orders;
 mod params;
 mod price;
 mod selector;
+mod siwe;
 mod sockets;
 mod text;
 mod trades;
@@ -48,6 +49,7 @@ pub(super) fn surface() -> Surface {
         ctf::endpoints(),
         builder::endpoints(),
         legacy::endpoints(),
+        siwe::endpoints(),
         sockets::endpoints(),
     ];
     Surface {

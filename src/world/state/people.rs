@@ -38,7 +38,10 @@ impl State {
             self.must_be(by, builder)?;
         }
         let decided = self.identity.decide(at, command)?;
-        let is_stranger = !decided.is_empty() && matches!(command, identity::Command::JoinWallet(_));
+        let is_stranger = {
+            decided.iter().any(|event| matches!(event, identity::Event::UserJoined(..)))
+                && matches!(command, identity::Command::JoinWallet(_) | identity::Command::SignIn(..))
+        };
         if is_stranger && !self.about.opening.strangers {
             return Err(Reject::NotEntitled);
         }

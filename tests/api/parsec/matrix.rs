@@ -53,7 +53,13 @@ const NAMES: [Names; 6] = [
 ];
 
 /// Routes that ask for nothing.
-const PUBLIC: [&str; 3] = ["/api/v1/billing/checkout", "/api/v1/billing/portal", "/api/v1/webhook/stripe"];
+const PUBLIC: [&str; 5] = [
+    "/api/v1/auth/siwe",
+    "/api/v1/auth/siwe/nonce",
+    "/api/v1/billing/checkout",
+    "/api/v1/billing/portal",
+    "/api/v1/webhook/stripe",
+];
 
 /// How a caller is refused at the door, or that it is not: the table of §2.4, written out.
 fn expected(path: &str, shows: Shows, names: Names) -> Option<(u16, &'static str, &'static str)> {

@@ -7,6 +7,7 @@ mod leniency;
 mod limits;
 mod matrix;
 mod secrets;
+mod siwe;
 mod sockets;
 
 use crate::harness::{Answer, Market, Request, Server};

@@ -356,6 +356,7 @@ fn people() -> Vec<identity::Command> {
         Ask::Enroll(user, "spring".to_owned(), true),
         Ask::SetGates(GateChange { self_serve: Some(true), ..GateChange::default() }),
         Ask::JoinCredential { credential: [4; 32], name: "kalshi-04040404".to_owned() },
+        Ask::SignIn(Address::repeat_byte(5), new_key(6).print),
         Ask::CreateEndUser(user, new_end_user()),
         Ask::LimitEndUser(user, UserId(3), 5),
         Ask::DeactivateEndUser(user, UserId(3)),
