@@ -98,30 +98,12 @@ impl Fees {
     pub(super) fn due(&mut self, events: &[Event]) -> Vec<exchange::Command> {
         let mut due = Vec::new();
         for event in events {
-            match event {
-                Event::Traded(trade) => {
-                    for party in [&trade.taker, &trade.maker] {
-                        due.extend(self.held.get_mut(&party.order).and_then(|held| held.fill(trade.shares)));
-                    }
+            if let Event::Traded(trade) = event {
+                for party in [&trade.taker, &trade.maker] {
+                    due.extend(self.held.get_mut(&party.order).and_then(|held| held.fill(trade.shares)));
                 }
-                Event::Closed { order, .. } => {
-                    due.extend(self.held.remove(order).and_then(Held::release));
-                }
-                Event::Placed(_)
-                | Event::Rested { .. }
-                | Event::AccountOpened { .. }
-                | Event::Granted { .. }
-                | Event::MarketListed { .. }
-                | Event::MarketHalted { .. }
-                | Event::MarketResolved { .. }
-                | Event::Settled(_)
-                | Event::Converted { .. }
-                | Event::Pooled { .. }
-                | Event::Surrendered { .. }
-                | Event::TicksRefined { .. }
-                | Event::Held { .. }
-                | Event::Released { .. }
-                | Event::HeldPaid { .. } => {}
+            } else if let Event::Closed { order, .. } = event {
+                due.extend(self.held.remove(order).and_then(Held::release));
             }
         }
         due
