@@ -38,11 +38,9 @@ impl State {
             self.must_be(by, builder)?;
         }
         let decided = self.identity.decide(at, command)?;
-        let is_stranger = {
-            decided.iter().any(|event| matches!(event, identity::Event::UserJoined(..)))
-                && matches!(command, identity::Command::JoinWallet(_) | identity::Command::SignIn(..))
-        };
-        if is_stranger && !self.about.opening.strangers {
+        let is_wallets = matches!(command, identity::Command::JoinWallet(_) | identity::Command::SignIn(..));
+        let is_stranger = decided.iter().any(|event| matches!(event, identity::Event::UserJoined(..)));
+        if is_wallets && is_stranger && !self.about.opening.strangers {
             return Err(Reject::NotEntitled);
         }
         // A builder's end user has no accounts of its own.
