@@ -89,7 +89,7 @@ impl Service {
         let id = uuid::Builder::from_random_bytes(*id.first_chunk().expect("BUG: 32 bytes hold 16"));
         let customer = before.map_or(id.into_uuid().into_bytes(), |(_, before)| before.customer);
         let generation = before.map_or(0, |(_, before)| before.generation + 1);
-        let print = self.derived_key(&customer, generation).print();
+        let print = self.end_user_key(&customer, generation).print();
         let external_id = external_id.to_owned();
         let new = NewEndUser { external_id, qps_limit, customer, generation, print };
         match self.build(builder, identity::Command::CreateEndUser(owner, new)).await {
@@ -106,16 +106,15 @@ impl Service {
     }
 
     /// An end user's key: it follows from its id, and is stored nowhere (design §7).
-    fn derived_key(&self, customer: &[u8; 16], generation: u32) -> RawKey {
-        let bytes = self.world.vault().derive("parsec-end-user", &[customer, &generation.to_be_bytes()]);
-        RawKey::of(format!("pk_live_{}", crate::world::state::hex(&bytes[..16])))
+    fn end_user_key(&self, customer: &[u8; 16], generation: u32) -> RawKey {
+        self.derived_key("parsec-end-user", &[customer, &generation.to_be_bytes()])
     }
 
     /// The key of an end user: derived by the vault, or of a ready one from the seed.
     /// With another server's secret it can't be told again, though it still works: then as much as is kept of it.
-    fn end_user_key(&self, builder: &MayBuild, user: UserId, end_user: &EndUser) -> Result<RawKey, Reject> {
+    fn shown_key(&self, builder: &MayBuild, user: UserId, end_user: &EndUser) -> Result<RawKey, Reject> {
         let directory = self.directory_in(builder.customer().epoch())?;
-        let derived = self.derived_key(&end_user.customer, end_user.generation);
+        let derived = self.end_user_key(&end_user.customer, end_user.generation);
         let newest =
             directory.identity.keys_of(user).last().map(|(_, key)| key).ok_or(Reject::KeyNotFound)?;
         if newest.hash == hash_secret(derived.expose()) {
@@ -144,7 +143,7 @@ impl Service {
         let end_user = found.end_user.as_deref().cloned().ok_or(Reject::UserNotFound)?;
         Ok(EndUserView {
             customer_id: customer_id(found),
-            key: self.end_user_key(builder, user, &end_user)?,
+            key: self.shown_key(builder, user, &end_user)?,
             venues: directory.customers.venues(user).collect(),
             wallet: self.wallet_now(epoch, user).await?,
             escrow: self.escrow_of(end_user.builder, epoch)?,

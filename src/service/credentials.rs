@@ -3,6 +3,7 @@
 
 use super::Service;
 use super::customers::Customer;
+use super::keys::chance;
 use super::wallet_keys::Credentials;
 use crate::types::{AccountId, Address, Reject, Venue};
 use crate::world::{Command, CustomerCommand, Proof, Receipt, selected};
@@ -35,13 +36,8 @@ impl PrivateKey {
 
     /// A key that nobody knows.
     pub(super) fn fresh() -> Result<Self, Reject> {
-        let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(|error| {
-            tracing::error!(%error, "the operating system gives no random bytes");
-            Reject::Internal
-        })?;
         // Chance that is no key comes once in 2^128.
-        Self::of(&bytes).ok_or(Reject::Internal)
+        Self::of(&chance()?).ok_or(Reject::Internal)
     }
 
     /// The address that it signs for.

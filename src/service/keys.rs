@@ -192,10 +192,24 @@ fn own(owner: &MayManage, key: KeyId) -> OwnKey {
 
 /// `ps_live_` and 64 hexadecimal digits of chance (polysimulator.md §3.3).
 pub(super) fn fresh_key() -> Result<RawKey, Reject> {
-    let mut bytes = [0; 32];
+    Ok(RawKey(format!("ps_live_{}", crate::world::state::hex(&chance::<32>()?))))
+}
+
+/// Bytes that nobody can guess.
+pub(super) fn chance<const BYTES: usize>() -> Result<[u8; BYTES], Reject> {
+    let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| {
         tracing::error!(%error, "the operating system gives no random bytes");
         Reject::Internal
     })?;
-    Ok(RawKey(format!("ps_live_{}", crate::world::state::hex(&bytes))))
+    Ok(bytes)
+}
+
+impl Service {
+    /// `pk_live_` and 32 hexadecimal digits that follow from the server's secret: told again at any time, and stored
+    /// nowhere (design §7).
+    pub(super) fn derived_key(&self, label: &str, parts: &[&[u8]]) -> RawKey {
+        let bytes = self.world.vault().derive(label, parts);
+        RawKey(format!("pk_live_{}", crate::world::state::hex(&bytes[..16])))
+    }
 }

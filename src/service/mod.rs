@@ -48,7 +48,7 @@ pub use crate::types::KeyFailure;
 pub use crate::world::catalog::Catalog;
 pub use crate::world::hub::{Accepted, Ended, Fill, MarketUpdate, Notice, Progress, UserNews};
 pub use crate::world::scenario::{Persona, Purse, Series, Spot, interval_ms};
-pub use crate::world::{Beat, FeeHold, ManagedWallet, Signed, Wallet, WalletKind};
+pub use crate::world::{Beat, ManagedWallet, Signed, Wallet, WalletKind};
 
 pub use steering::{BetaWish, Steering};
 

@@ -2,7 +2,7 @@
 
 use super::Service;
 use super::customers::customer_id;
-use super::keys::RawKey;
+use super::keys::{RawKey, chance};
 use crate::identity::ethereum::{SignIn, signed_message};
 use crate::identity::{self, Scheme, hash_secret};
 use crate::types::{Address, Reject, Timestamp};
@@ -89,12 +89,7 @@ impl Service {
     /// # Errors
     /// [`Reject::Internal`] if the system has no random bytes.
     pub fn sign_in_nonce(&self) -> Result<String, Reject> {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).map_err(|error| {
-            tracing::error!(%error, "no random bytes");
-            Reject::Internal
-        })?;
-        let nonce = crate::world::state::hex(&bytes);
+        let nonce = crate::world::state::hex(&chance::<16>()?);
         self.nonces.add(nonce.clone(), self.wall().plus_millis(GOOD_MS));
         Ok(nonce)
     }
@@ -132,8 +127,7 @@ impl Service {
     }
 
     fn derived_wallet_key(&self, address: Address, epoch: u32) -> RawKey {
-        let bytes = self.world.vault().derive("parsec-wallet", &[address.as_slice(), &epoch.to_be_bytes()]);
-        RawKey::of(format!("pk_live_{}", crate::world::state::hex(&bytes[..16])))
+        self.derived_key("parsec-wallet", &[address.as_slice(), &epoch.to_be_bytes()])
     }
 
     /// The key that a wallet's user has, if it has one: the one that follows from the wallet, or a ready user's.

@@ -17,9 +17,6 @@ use actix_web::http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Whether books are shown as they once stood.
-pub(super) const HAS_HISTORY: bool = true;
-
 /// Levels of each half, if nobody says how many; those of former books, always.
 const LEVELS: usize = 50;
 /// The most levels of each half.

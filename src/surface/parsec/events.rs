@@ -3,6 +3,8 @@
 use super::auth::Asker;
 use super::call::{Answer, Call, Reply, endpoint};
 use super::error::Failure;
+#[cfg(test)]
+use super::listing::tests::Asked;
 use super::listing::{self, Page, Row, Standing, Words, dollars, venues, whole};
 use super::market_query::NamedEvent;
 use super::market_wire::Links;
@@ -189,12 +191,8 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Wanted, Failure> {
-        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let one = |name: &str| {
-            let found = pairs.iter().find(|(key, value)| key == name && !value.is_empty());
-            found.map(|(_, value)| value.clone())
-        };
-        Wanted::read(one, |name| Some(one(name)?.split(',').map(str::to_owned).collect()))
+        let asked = Asked::of(query);
+        Wanted::read(|name| asked.one(name), |name| asked.list(name))
     }
 
     #[test]

@@ -162,8 +162,26 @@ pub(super) fn whole(count: usize) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// The parameters of a query, as requests give them.
+    pub(in crate::surface::parsec) struct Asked(Vec<(String, String)>);
+
+    impl Asked {
+        pub(in crate::surface::parsec) fn of(query: &str) -> Self {
+            Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
+        }
+
+        pub(in crate::surface::parsec) fn one(&self, name: &str) -> Option<String> {
+            let found = self.0.iter().find(|(key, value)| key == name && !value.is_empty());
+            found.map(|(_, value)| value.clone())
+        }
+
+        pub(in crate::surface::parsec) fn list(&self, name: &str) -> Option<Vec<String>> {
+            Some(self.one(name)?.split(',').map(str::to_owned).collect())
+        }
+    }
 
     #[test]
     fn every_word_must_occur_somewhere() {

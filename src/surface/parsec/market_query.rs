@@ -1,6 +1,8 @@
 //! Which markets a caller asks for: four ways to name them, and everything that can be wrong with each (§6.2).
 
 use super::error::Failure;
+#[cfg(test)]
+use super::listing::tests::Asked;
 use super::listing::{Standing, Words, dollars, venues};
 use crate::types::{Usd, Venue};
 
@@ -193,12 +195,8 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Wanted, Failure> {
-        let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        let one = |name: &str| {
-            let found = pairs.iter().find(|(key, value)| key == name && !value.is_empty());
-            found.map(|(_, value)| value.clone())
-        };
-        Wanted::read(one, |name| Some(one(name)?.split(',').map(str::to_owned).collect()))
+        let asked = Asked::of(query);
+        Wanted::read(|name| asked.one(name), |name| asked.list(name))
     }
 
     fn native(exchange: &str, market: &str) -> Named {

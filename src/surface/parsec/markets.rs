@@ -51,7 +51,7 @@ fn exchange(venue: Venue, trades: bool) -> Value {
             "fetch_user_activity": has_wallets,
             "refresh_balance": true,
             "websocket": true,
-            "fetch_orderbook_history": super::book::HAS_HISTORY,
+            "fetch_orderbook_history": true,
             "fetch_fills": true,
             "fetch_order_history": true,
             "watch_address": has_wallets,
